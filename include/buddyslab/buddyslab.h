@@ -1,0 +1,8 @@
+/* Everything libbuddyslab offers to C; each header may also be included alone. */
+#ifndef BUDDYSLAB_BUDDYSLAB_H
+#define BUDDYSLAB_BUDDYSLAB_H
+
+#include <buddyslab/export.h>
+#include <buddyslab/version.h>
+
+#endif

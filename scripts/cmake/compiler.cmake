@@ -1,0 +1,54 @@
+# How the library is compiled and linked.
+
+include(CheckIPOSupported)
+
+set(BUDDYSLAB_WARNINGS
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wold-style-cast
+    -Wmissing-declarations
+    $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+    $<$<BOOL:${BUDDYSLAB_DEVELOPER_MODE}>:-Werror>)
+
+set(BUDDYSLAB_CODE_GENERATION
+    # Only BSL_API is seen from outside, and no other library can stand in for our own functions.
+    -fvisibility=hidden -fvisibility-inlines-hidden -fPIC -fno-plt -fno-semantic-interposition
+    # A malloc must not need the C++ runtime.
+    -fno-exceptions -fno-rtti -fno-threadsafe-statics
+    # The compiler would make our calloc, which is malloc and memset, into a call of calloc.
+    -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+    # The library is there from the start, so that a thread's data is one load away.
+    -ftls-model=initial-exec
+    # Each page of the file that is touched counts in RSS.
+    -ffunction-sections -fdata-sections -fno-stack-protector)
+
+if(BUDDYSLAB_SANITIZE)
+    set(BUDDYSLAB_SANITIZE_OPTIONS -fsanitize=${BUDDYSLAB_SANITIZE} -fno-sanitize-recover=all
+        -fno-omit-frame-pointer)
+endif()
+
+# Compiles a target as the library is compiled.
+function(buddyslab_compile target)
+    target_compile_features(${target} PUBLIC cxx_std_20)
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+    target_compile_definitions(${target} PRIVATE BUDDYSLAB_CHECK_LEVEL=${BUDDYSLAB_CHECK_LEVEL})
+    target_compile_options(${target} PRIVATE
+        ${BUDDYSLAB_WARNINGS} ${BUDDYSLAB_CODE_GENERATION} ${BUDDYSLAB_SANITIZE_OPTIONS})
+endfunction()
+
+# Links a shared library that needs libc and nothing else.
+function(buddyslab_link target)
+    set(map "${PROJECT_SOURCE_DIR}/src/libbuddyslab.map")
+    set_target_properties(${target} PROPERTIES
+        LINKER_LANGUAGE C # the C++ driver would add libstdc++
+        LINK_DEPENDS "${map}"
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR})
+    target_link_options(${target} PRIVATE
+        "LINKER:--version-script=${map}"
+        LINKER:-Bsymbolic-functions,--exclude-libs,ALL,--gc-sections,-O1,--hash-style=gnu
+        LINKER:-z,defs,-z,now,-z,relro,-z,nodelete)
+endfunction()
+
+# CMake itself adds libstdc++ when the C driver links C++ objects; see LINKER_LANGUAGE above.  (The
+# tests are linked by the C++ driver, which needs no such help.)
+set(CMAKE_CXX_IMPLICIT_LINK_LIBRARIES "")
