@@ -4,7 +4,7 @@
 
 #ifdef __cplusplus
 #define BSL_BEGIN_DECLS extern "C" {
-#define BSL_END_DECLS   }
+#define BSL_END_DECLS }
 /* Never throws; in C nothing does. */
 #define BSL_NOEXCEPT noexcept
 #else
@@ -27,7 +27,7 @@
 #endif
 
 /* The result has as many bytes as argument n says, or as arguments n and m multiplied say. */
-#define BSL_ALLOC_SIZE(n)     __attribute__((alloc_size(n)))
+#define BSL_ALLOC_SIZE(n) __attribute__((alloc_size(n)))
 #define BSL_ALLOC_SIZE2(n, m) __attribute__((alloc_size(n, m)))
 
 /* The result is aligned as argument n says. */

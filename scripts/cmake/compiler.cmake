@@ -1,7 +1,5 @@
 # How the library is compiled and linked.
 
-include(CheckIPOSupported)
-
 set(BUDDYSLAB_WARNINGS
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Wold-style-cast
     -Wmissing-declarations
@@ -22,7 +20,9 @@ set(BUDDYSLAB_CODE_GENERATION
 
 if(BUDDYSLAB_SANITIZE)
     set(BUDDYSLAB_SANITIZE_OPTIONS -fsanitize=${BUDDYSLAB_SANITIZE} -fno-sanitize-recover=all
-        -fno-omit-frame-pointer)
+        -fno-omit-frame-pointer
+        # GCC warns of what its own instrumentation does.
+        $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 
 # Compiles a target as the library is compiled.

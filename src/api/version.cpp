@@ -1,7 +1,7 @@
 #include <buddyslab/version.h>
 
 #define BSL_DOTTED_OF(a, b, c) #a "." #b "." #c
-#define BSL_DOTTED(a, b, c)    BSL_DOTTED_OF(a, b, c)
+#define BSL_DOTTED(a, b, c) BSL_DOTTED_OF(a, b, c)
 
 const char* bsl_version(void) noexcept
 {

@@ -1,0 +1,86 @@
+#!/bin/sh
+# Shows that a gate can fail: runs it on something made to offend it, and wants to see its complaint.
+#
+#   fails.sh GATE
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+mkdir -p "$root"/src/base "$root"/src/slab "$root"/include/buddyslab "$root"/preload
+
+# refused COMPLAINT COMMAND...
+refused()
+{
+    complaint=$1
+    shift
+    if "$@" >"$root/out" 2>&1; then
+        cat "$root/out"
+        echo "not refused: $*"
+        exit 1
+    fi
+    grep -qe "$complaint" "$root/out" || { cat "$root/out"; echo "no such complaint: $complaint"; exit 1; }
+}
+
+# a library from the C program on standard input
+library()
+{
+    ${CC:-cc} -shared -fPIC -x c -o "$root/lib.so" - "$@"
+}
+
+case $1 in
+layers)
+    echo '#include "slab/slab.hpp"' >"$root/src/base/low.hpp"
+    refused 'base must not include "slab/slab.hpp"' "$here/layers.py" "$root"
+    echo '#include "proc/x.hpp"' >"$root/preload/malloc.cpp"
+    refused 'preload must not include "proc/x.hpp"' "$here/layers.py" "$root"
+    echo '#include "low.hpp"' >"$root/src/base/low.hpp"
+    refused 'write "room/file.hpp"' "$here/layers.py" "$root"
+    mkdir "$root/src/utils"
+    echo >"$root/src/utils/utils.hpp"
+    refused 'utils is no room' "$here/layers.py" "$root"
+    ;;
+sizes)
+    yes '// line' | head -501 >"$root/src/base/long.hpp" || true
+    refused 'long.hpp: 501 lines' "$here/sizes.py" "$root"
+    { echo 'void f(int x)'; echo '{'; yes '    g();' | head -58; echo '}'; } >"$root/src/base/f.cpp"
+    refused 'f.cpp:f: 61 lines' "$here/sizes.py" "$root"
+    mkdir -p "$root/tests/gates"
+    echo 'src/base/gone.cpp 600 a table' >"$root/tests/gates/sizes_allowed.txt"
+    refused 'gone.cpp: is in sizes_allowed.txt without need' "$here/sizes.py" "$root"
+    ;;
+names)
+    echo 'enum { PAGE_SIZE = 4096 };' >"$root/src/base/page.hpp"
+    refused 'page.hpp:1:.*PAGE_SIZE' "$here/names.sh" "$root"
+    ;;
+headers)
+    echo 'size_t bsl_f(void);' >"$root/include/buddyslab/no_include.h"
+    refused 'no_include.h does not compile alone: .*c99' "$here/headers.sh" "$root"
+    echo 'int bsl_g(int class);' >"$root/include/buddyslab/no_include.h"
+    refused 'no_include.h does not compile alone: .*c++20' "$here/headers.sh" "$root"
+    ;;
+format)
+    echo 'int  f( );' >"$root/src/base/f.hpp"
+    refused 'code should be clang-formatted' "$here/../../scripts/format" --check "$root/src/base/f.hpp"
+    ;;
+symbols)
+    echo 'bsl_version' >"$root/list"
+    echo 'int bsl_version; int more;' | library
+    refused '> more' "$here/symbols.sh" "$root/lib.so" "$root/list"
+    echo 'int other;' | library
+    refused '< bsl_version' "$here/symbols.sh" "$root/lib.so" "$root/list"
+    # the trap: with a version, malloc takes over nothing
+    echo 'malloc' >"$root/list"
+    echo 'NODE { global: malloc; };' >"$root/map"
+    echo 'char malloc;' | library -w -fno-builtin "-Wl,--version-script=$root/map"
+    refused '> malloc@@NODE' "$here/symbols.sh" "$root/lib.so" "$root/list"
+    ;;
+needed)
+    echo 'double cos(double); double f(double x) { return cos(x); }' | library -Wl,--no-as-needed -lm
+    refused 'libm.so' "$here/needed.sh" "$root/lib.so"
+    ;;
+*)
+    echo "no such gate: $1"
+    exit 2
+    ;;
+esac
+echo "the gate $1 fails when it should"

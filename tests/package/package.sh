@@ -1,0 +1,81 @@
+#!/bin/sh
+# Installs the package into a temporary prefix and uses it from there.
+#
+#   package.sh cmake|pkg_config|preload|moved BUILD_TREE
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+export LC_ALL=C
+usr=$prefix/usr
+
+cmake --install "$2" --prefix "$usr" >"$prefix/log" || { cat "$prefix/log"; exit 1; }
+libdir=$(dirname "$(find "$prefix" -name libbuddyslab.so)")
+version=$(sed -n 's/^Version: //p' "$libdir/pkgconfig/buddyslab.pc")
+
+# says_version COMMAND...: the consumer prints the version of the package
+says_version()
+{
+    said=$(LD_LIBRARY_PATH=$libdir "$@")
+    if [ "$said" != "$version" ]; then
+        echo "$*: said '$said', not '$version'"
+        exit 1
+    fi
+}
+
+# needs PROGRAM: it is linked with the shared library
+needs()
+{
+    readelf -d "$1" | grep -q 'NEEDED.*libbuddyslab.so.0' || { echo "$1 lacks the library"; exit 1; }
+}
+
+by_cmake()
+{
+    for with_cxx in OFF ON; do
+        tree=$prefix/consumer_$with_cxx
+        {
+            cmake -S "$here/consumer" -B "$tree" -DCMAKE_PREFIX_PATH="$usr" -DWITH_CXX=$with_cxx
+            cmake --build "$tree"
+        } >"$prefix/log" 2>&1 || { cat "$prefix/log"; exit 1; }
+        says_version "$tree/shared"
+        says_version "$tree/static"
+        needs "$tree/shared"
+    done
+    # 0.x: another minor version is another interface
+    if cmake -S "$here/consumer" -B "$prefix/other" -DCMAKE_PREFIX_PATH="$usr" \
+        -DWANTED_VERSION=0.0 >"$prefix/log" 2>&1; then
+        echo "version 0.0 was asked for, and $version taken"
+        exit 1
+    fi
+}
+
+by_pkg_config()
+{
+    flags=$(PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --cflags --libs buddyslab)
+    # shellcheck disable=SC2086  # a list of words
+    {
+        ${CC:-cc} -std=c99 "$here/consumer/consumer.c" -o "$prefix/c" $flags
+        ${CXX:-c++} -std=c++20 "$here/consumer/consumer.cpp" -o "$prefix/cxx" $flags
+    }
+    for program in c cxx; do
+        says_version "$prefix/$program"
+        needs "$prefix/$program"
+    done
+}
+
+case $1 in
+cmake) by_cmake ;;
+pkg_config) by_pkg_config ;;
+preload)
+    mapped=$(LD_PRELOAD="$libdir/libbuddyslab.so.0" grep -c "$libdir/libbuddyslab.so" /proc/self/maps)
+    [ "$mapped" -gt 0 ] || { echo "the installed library is not in the process"; exit 1; }
+    ;;
+moved)
+    mv "$usr" "$usr.moved"
+    libdir=$usr.moved${libdir#"$usr"}
+    usr=$usr.moved
+    by_cmake
+    by_pkg_config
+    ;;
+esac
+echo "the package works: $1"
