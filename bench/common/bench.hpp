@@ -17,7 +17,8 @@
 #include <cstring>
 #include <ctime>
 
-namespace bench {
+namespace bench
+{
 
 /// Tells the compiler that somebody may look at `block`, so that it can delete neither the
 /// allocation nor the stores into it.

@@ -9,7 +9,8 @@
 #include <cstdlib>
 #include <mutex>
 
-namespace bench {
+namespace bench
+{
 
 /// Starts a thread or ends the program.  The object behind `argument` must outlive the thread.
 inline pthread_t start_thread(void* (*body)(void*), void* argument,

@@ -2,7 +2,8 @@
 /// is larger than a thread's cache shows what the levels behind the cache cost.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 void run_batches(void** block, long batch, long rounds, std::size_t size, bool in_order)
 {

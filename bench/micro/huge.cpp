@@ -1,14 +1,15 @@
 /// Blocks larger than any slab: allocate, touch each page (or only the first), free.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t mib = 1024 * 1024;
 
 void measure(const bench::options& options, bench::report& report, std::size_t size, bool touched)
 {
-    const long count =
-        options.number("count", std::max(2L, static_cast<long>((touched ? 128 : 1024) * mib / size)));
+    const long count = options.number(
+        "count", std::max(2L, static_cast<long>((touched ? 128 : 1024) * mib / size)));
     char title[48];
     std::snprintf(title, sizeof title, "huge_%s/%s", touched ? "touched" : "first_page",
                   bench::size_name(size).text);

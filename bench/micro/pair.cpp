@@ -6,9 +6,17 @@
 
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
-enum class mode { malloc, calloc, aligned, sized_delete, empty };
+enum class mode
+{
+    malloc,
+    calloc,
+    aligned,
+    sized_delete,
+    empty
+};
 
 void* acquire(mode how, std::size_t size, std::size_t alignment)
 {

@@ -2,7 +2,8 @@
 /// The neighbours of an object die at other times than it does, as in most long-running programs.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t mixed = 0; // sizes 16 ... 1024, small ones frequent
 

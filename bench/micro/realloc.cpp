@@ -2,7 +2,8 @@
 /// outside one size class.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 void* resize(void* block, std::size_t size)
 {

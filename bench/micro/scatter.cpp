@@ -3,7 +3,8 @@
 /// memory out again in the random order in which it came back makes the walk miss the cache.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 struct object
 {

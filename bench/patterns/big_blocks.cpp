@@ -6,7 +6,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t mib = 1024 * 1024;
 constexpr std::size_t all_slots = 16;

@@ -7,7 +7,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t group_blocks = 100;
 constexpr std::size_t live_groups = 200; // of all threads together
@@ -60,7 +61,8 @@ int main(int argc, char** argv)
     const bench::options options(argc, argv);
     const int threads = std::min(options.threads(), max_threads);
     const long groups = options.number("work", 1'000'000) / long{group_blocks};
-    const std::size_t kept = std::max<std::size_t>(live_groups / static_cast<std::size_t>(threads), 1);
+    const std::size_t kept =
+        std::max<std::size_t>(live_groups / static_cast<std::size_t>(threads), 1);
     bench::mapped_array<group> live(kept * static_cast<std::size_t>(threads));
 
     std::int64_t start = bench::now_ns();

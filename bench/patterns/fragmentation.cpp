@@ -8,7 +8,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 struct sizes
 {
@@ -24,8 +25,7 @@ class heap
 public:
     explicit heap(std::size_t volume, std::uint64_t seed)
         : volume_(volume), table_(volume / smallest_mean * 2), random_(seed)
-    {
-    }
+    {}
 
     void grow(sizes sizes)
     {
@@ -71,7 +71,8 @@ int main(int argc, char** argv)
 
     std::int64_t start = bench::now_ns();
     bench::run_threads(threads, [&](int index) {
-        heap heap(volume / static_cast<std::size_t>(threads), static_cast<std::uint64_t>(index) + 1);
+        heap heap(volume / static_cast<std::size_t>(threads),
+                  static_cast<std::uint64_t>(index) + 1);
         for (const sizes& sizes : steps) {
             heap.grow(sizes);
             heap.thin_out();

@@ -6,7 +6,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t all_buffers = 128;
 constexpr std::size_t all_blocks = 16 * 1024;

@@ -12,7 +12,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t variables = 4000;
 constexpr std::size_t longest = 400;

@@ -7,7 +7,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t transfer_slots = 4000;
 
@@ -16,7 +17,7 @@ void* transfer[transfer_slots];
 
 void* acquire(bench::random& random)
 {
-    const std::size_t size = random.below(100) == 0   ? random.log_uniform(4096, 128 * 1024)
+    const std::size_t size = random.below(100) == 0  ? random.log_uniform(4096, 128 * 1024)
                              : random.below(10) == 0 ? random.log_uniform(512, 4096)
                                                      : random.log_uniform(8, 512);
     void* block = bench::allocate(size);

@@ -9,7 +9,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t smallest = 8;
 constexpr std::size_t largest = 1000;

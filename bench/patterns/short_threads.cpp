@@ -7,7 +7,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t job_blocks = 400;
 constexpr std::size_t survivors = 20;

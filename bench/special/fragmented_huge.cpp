@@ -3,7 +3,8 @@
 /// allocated and written.  The process owns plenty of resident memory, but no 64 MiB in one piece.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = 1024 * kib;

@@ -8,7 +8,8 @@
 #include "common/bench.hpp"
 #include "common/threads.hpp"
 
-namespace {
+namespace
+{
 
 constexpr std::size_t burst_blocks = 400;
 constexpr std::size_t live_blocks = 4;

@@ -9,7 +9,8 @@
 ///
 /// Whether the library was really loaded is read from the child's own /proc/PID/maps at the moment
 /// when it exits: the child is traced (ptrace) only to be stopped there.  With -n the first run is
-/// traced and not counted, the others are counted and not traced.
+/// traced and not counted, the others are counted and not traced; their wall time is the median,
+/// their other costs are means, and the peak RSS is the highest.
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -27,7 +29,8 @@
 
 extern char** environ;
 
-namespace {
+namespace
+{
 
 struct arguments
 {
@@ -158,37 +161,43 @@ outcome run(const arguments& arguments, char** environment, bool traced)
     return outcome;
 }
 
-/// Adds the costs of one run to those of others; the peak is the highest of all.
-void accumulate(outcome& sum, const outcome& one)
+/// Runs the program `times` times and joins the costs in one outcome.
+outcome run_many(const arguments& arguments, char** environment)
 {
-    const auto add_time = [](timeval& time, const timeval& more) { timeradd(&time, &more, &time); };
-    sum.status = sum.status ? sum.status : one.status;
-    sum.wall_ns += one.wall_ns;
-    add_time(sum.usage.ru_utime, one.usage.ru_utime);
-    add_time(sum.usage.ru_stime, one.usage.ru_stime);
-    sum.usage.ru_minflt += one.usage.ru_minflt;
-    sum.usage.ru_majflt += one.usage.ru_majflt;
-    sum.usage.ru_nvcsw += one.usage.ru_nvcsw;
-    sum.usage.ru_nivcsw += one.usage.ru_nivcsw;
-    if (sum.usage.ru_maxrss < one.usage.ru_maxrss)
-        sum.usage.ru_maxrss = one.usage.ru_maxrss;
+    outcome sum;
+    auto* wall = static_cast<long long*>(std::calloc(arguments.times, sizeof(long long)));
+    for (long i = 0; i < arguments.times; ++i) {
+        const outcome one = run(arguments, environment, false);
+        wall[i] = one.wall_ns;
+        sum.status = sum.status ? sum.status : one.status;
+        timeradd(&sum.usage.ru_utime, &one.usage.ru_utime, &sum.usage.ru_utime);
+        timeradd(&sum.usage.ru_stime, &one.usage.ru_stime, &sum.usage.ru_stime);
+        sum.usage.ru_minflt += one.usage.ru_minflt;
+        sum.usage.ru_majflt += one.usage.ru_majflt;
+        sum.usage.ru_nvcsw += one.usage.ru_nvcsw;
+        sum.usage.ru_nivcsw += one.usage.ru_nivcsw;
+        sum.usage.ru_maxrss = std::max(sum.usage.ru_maxrss, one.usage.ru_maxrss);
+    }
+    std::sort(wall, wall + arguments.times);
+    sum.wall_ns = wall[arguments.times / 2];
+    return sum;
 }
 
 void print(int file, const outcome& outcome, long times)
 {
-    const auto mean = [times](long long sum) {
+    const auto mean = [times](long sum) {
         return static_cast<double>(sum) / static_cast<double>(times);
     };
     const auto seconds = [](const timeval& time) {
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
     };
     const rusage& usage = outcome.usage;
-    const int code = WIFSIGNALED(outcome.status) ? -WTERMSIG(outcome.status)
-                                                 : WEXITSTATUS(outcome.status);
+    const int code =
+        WIFSIGNALED(outcome.status) ? -WTERMSIG(outcome.status) : WEXITSTATUS(outcome.status);
     dprintf(file,
             "{\"status\": %d, \"loaded\": %s, \"wall\": %.9f, \"user\": %.9f, \"sys\": %.9f, "
             "\"rss_kib\": %ld, \"faults\": %.2f, \"major_faults\": %.2f, \"switches\": %.2f}\n",
-            code, outcome.loaded ? "true" : "false", mean(outcome.wall_ns) * 1e-9,
+            code, outcome.loaded ? "true" : "false", static_cast<double>(outcome.wall_ns) * 1e-9,
             seconds(usage.ru_utime) / static_cast<double>(times),
             seconds(usage.ru_stime) / static_cast<double>(times), usage.ru_maxrss,
             mean(usage.ru_minflt), mean(usage.ru_majflt), mean(usage.ru_nvcsw + usage.ru_nivcsw));
@@ -205,10 +214,8 @@ int main(int argc, char** argv)
     outcome total = run(arguments, environment, true);
     if (arguments.times > 0) {
         const bool loaded = total.loaded;
-        total = {};
+        total = run_many(arguments, environment);
         total.loaded = loaded;
-        for (long i = 0; i < arguments.times; ++i)
-            accumulate(total, run(arguments, environment, false));
     }
     print(arguments.report, total, arguments.times > 0 ? arguments.times : 1);
 }

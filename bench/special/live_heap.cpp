@@ -2,7 +2,8 @@
 /// 8 KiB, then replace random ones.  The number of replacements does not depend on the heap.
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 std::size_t pick_size(bench::random& random)
 {

@@ -5,7 +5,8 @@
 
 #include "common/bench.hpp"
 
-namespace {
+namespace
+{
 
 struct kind
 {

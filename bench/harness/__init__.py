@@ -1,0 +1,1 @@
+"""The machinery of bench/run: allocators, workloads, measurement, statistics, report, plots."""

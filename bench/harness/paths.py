@@ -1,0 +1,12 @@
+"""Where things are."""
+
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent.parent
+ROOT = BENCH.parent
+BUILD = ROOT / "build" / "bench"
+PROGRAMS = BUILD / "bin"
+INPUT = BUILD / "input"
+SCRATCH = BUILD / "scratch"
+LAUNCH = PROGRAMS / "special" / "launch"
+US = ROOT / "build" / "release" / "libbuddyslab.so"
