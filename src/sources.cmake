@@ -2,22 +2,56 @@
 
 set(BUDDYSLAB_SOURCES
     # base: pure code without state
+    src/base/format.cpp
 
     # host: the only room that calls the kernel or libc
+    src/host/clock.cpp
+    src/host/console.cpp
+    src/host/futex.cpp
+    src/host/sysinfo.cpp
+    src/host/thread.cpp
+    src/host/vm.cpp
 
     # config: every number there is
+    src/config/params.cpp
 
     # locking
+    src/locking/lockdep.cpp
+    src/locking/mutex.cpp
 
     # arena: address space, cut into pages
+    src/arena/arena.cpp
+    src/arena/class_map.cpp
+    src/arena/mem_section.cpp
+    src/arena/memblock.cpp
 
     # buddy: blocks of pages
+    src/buddy/free_area.cpp
+    src/buddy/pageset.cpp
+    src/buddy/reclaim.cpp
+    src/buddy/zone.cpp
 
     # slab: objects
+    src/slab/barn.cpp
+    src/slab/cache_table.cpp
+    src/slab/debug.cpp
+    src/slab/kmem_cache.cpp
+    src/slab/misuse.cpp
+    src/slab/sheaf.cpp
 
     # vmalloc: what is larger than a block
+    src/vmalloc/adjacent.cpp
+    src/vmalloc/lending.cpp
+    src/vmalloc/vm_area.cpp
+    src/vmalloc/vmalloc.cpp
 
     # heap: the meaning of malloc
+    src/heap/allocation.cpp
+    src/heap/boot.cpp
+    src/heap/fork.cpp
+    src/heap/heap.cpp
+    src/heap/registry.cpp
+    src/heap/thread_heap.cpp
 
     # proc: reports
 
@@ -28,4 +62,5 @@ set(BUDDYSLAB_SOURCES
 # What takes over the names of libc and of the C++ runtime.  new_delete.cpp is the one file that is
 # built with exceptions.
 set(BUDDYSLAB_PRELOAD_SOURCES
+    preload/malloc.cpp
 )

@@ -1,0 +1,236 @@
+#include "arena/arena.hpp"
+
+#include "arena/class_map.hpp"
+#include "arena/mem_section.hpp"
+#include "base/check.hpp"
+#include "config/params.hpp"
+#include "host/vm.hpp"
+
+#include <atomic>
+#include <cstddef>
+
+namespace bsl
+{
+
+constinit mutex arena_lock{lock_rank::arena};
+
+namespace
+{
+
+constinit std::atomic<arena*> arenas{nullptr};
+constinit std::atomic<std::size_t> mapped_bytes{0};
+constinit std::atomic<std::size_t> offline_bytes{0};
+constinit std::atomic<std::size_t> table_bytes{0};
+constinit list_head given_back; ///< offline pageblocks that were in a zone.  Lock: arena_lock
+constinit list_head regained;   ///< such ones, mapped again, for bring_online().  Lock: arena_lock
+
+pageblock* block_of_first_link(list_head* node)
+{
+    return reinterpret_cast<pageblock*>(reinterpret_cast<char*>(node) - offsetof(pageblock, link));
+}
+
+/// How far below this library the first arena is put: in the large gap between the program's heap
+/// and the mappings that the kernel stacks downwards, so that arenas can follow each other upwards.
+/// The library's own random address makes this one random too.
+constexpr std::uintptr_t gap_below_library = std::uintptr_t{8} << 40;
+
+void* placement_hint()
+{
+    if (const arena* newest = arenas.load(std::memory_order_acquire))
+        return newest->start + newest->nr_blocks * pageblock_size;
+    const auto here = reinterpret_cast<std::uintptr_t>(&arenas);
+    if (address_bits < 47 || here < 2 * gap_below_library)
+        return nullptr;
+    return reinterpret_cast<void*>(round_down(here - gap_below_library, gib));
+}
+
+/// Maps `size` bytes aligned to a pageblock; at the hint if it is free.
+char* map_aligned(void* hint, std::size_t size)
+{
+    auto* at = static_cast<char*>(host::map(hint, size));
+    if (at == nullptr || reinterpret_cast<std::uintptr_t>(at) % pageblock_size == 0)
+        return at;
+    host::unmap(at, size);
+    at = static_cast<char*>(host::map(nullptr, size + pageblock_size));
+    if (at == nullptr)
+        return nullptr;
+    const auto address = reinterpret_cast<std::uintptr_t>(at);
+    const std::size_t before = round_up(address, pageblock_size) - address;
+    if (before != 0)
+        host::unmap(at, before);
+    host::unmap(at + before + size, pageblock_size - before);
+    return at + before;
+}
+
+/// The tables of an arena, all zeros: struct pages, then pageblocks, then the arena itself.
+struct table_layout
+{
+    explicit table_layout(std::size_t nr_blocks)
+        : pages(nr_blocks * pages_per_pageblock * sizeof(page)),
+          blocks(nr_blocks * sizeof(pageblock)),
+          total(round_up(pages + blocks + sizeof(arena), host::page_size()))
+    {
+    }
+
+    std::size_t pages;
+    std::size_t blocks;
+    std::size_t total;
+};
+
+/// Builds the tables for the memory at `start`.  nullptr when the system refuses.
+arena* make_tables(char* start, std::size_t nr_blocks)
+{
+    const table_layout layout(nr_blocks);
+    auto* tables = static_cast<char*>(host::map(nullptr, layout.total));
+    if (tables == nullptr)
+        return nullptr;
+    host::advise_huge(tables, layout.total, false);
+    auto* blocks = reinterpret_cast<pageblock*>(tables + layout.pages);
+    auto* made = reinterpret_cast<arena*>(tables + layout.pages + layout.blocks);
+    *made = arena{start, nr_blocks, 0, blocks, nullptr};
+
+    const bool recorded =
+        page_classes.cover(start, nr_blocks * pageblock_size) && set_owner(start, nr_blocks, blocks);
+    if (!recorded) {
+        host::unmap(tables, layout.total);
+        return nullptr;
+    }
+    table_bytes.fetch_add(layout.total, std::memory_order_relaxed);
+    return made;
+}
+
+bool grow_by(std::size_t nr_blocks)
+{
+    const std::size_t size = nr_blocks * pageblock_size;
+    void* hint = placement_hint();
+    char* start = map_aligned(hint, size);
+    if (start == nullptr)
+        return false;
+    const bool first = page_classes.span.load(std::memory_order_acquire) == 0;
+    if (first && !page_classes.place(reinterpret_cast<std::uintptr_t>(start), start == hint)) {
+        host::unmap(start, size);
+        return false;
+    }
+    arena* made = make_tables(start, nr_blocks);
+    if (made == nullptr) {
+        host::unmap(start, size);
+        return false;
+    }
+    const std::size_t before = mapped_bytes.fetch_add(size, std::memory_order_relaxed);
+    host::advise_huge(start, size, before >= param.huge_pages_from);
+
+    mutex_guard guard(arena_lock);
+    made->next = arenas.load(std::memory_order_relaxed);
+    arenas.store(made, std::memory_order_release);
+    return true;
+}
+
+/// Maps a pageblock that was given back again, if its addresses are still free: its tables are there.
+bool regain_block()
+{
+    pageblock* block = nullptr;
+    {
+        mutex_guard guard(arena_lock);
+        if (list_head* node = given_back.front()) {
+            list_head::remove(*node);
+            block = block_of_first_link(node);
+        }
+    }
+    if (block == nullptr)
+        return false;
+    void* at = host::map(block->start, pageblock_size);
+    const bool regain = at == block->start && set_owner(block->start, 1, block);
+    if (!regain && at != nullptr)
+        host::unmap(at, pageblock_size);
+    if (regain)
+        offline_bytes.fetch_sub(pageblock_size, std::memory_order_relaxed);
+    mutex_guard guard(arena_lock);
+    (regain ? regained : given_back).insert_back(block->link[0]);
+    return regain;
+}
+
+} // namespace
+
+bool grow_arenas(std::size_t min_blocks)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    if (min_blocks == 1 && regain_block())
+        return true;
+    const std::size_t mapped = mapped_bytes.load(std::memory_order_relaxed);
+    std::size_t wanted = mapped / arena_growth_part;
+    wanted = wanted < arena_size_min ? arena_size_min : wanted;
+    wanted = wanted > arena_size_max ? arena_size_max : wanted;
+    std::size_t nr_blocks = div_round_up(wanted, pageblock_size);
+    if (nr_blocks < min_blocks)
+        nr_blocks = min_blocks;
+    for (;; nr_blocks = nr_blocks / 2 < min_blocks ? min_blocks : nr_blocks / 2) {
+        if (grow_by(nr_blocks))
+            return true;
+        if (nr_blocks == min_blocks)
+            return false;
+    }
+}
+
+pageblock* bring_online()
+{
+    mutex_guard guard(arena_lock);
+    if (list_head* node = regained.front()) {
+        list_head::remove(*node);
+        return block_of_first_link(node);
+    }
+    for (arena* a = arenas.load(std::memory_order_relaxed); a != nullptr; a = a->next) {
+        if (a->nr_handed_out == a->nr_blocks)
+            continue;
+        const std::size_t i = a->nr_handed_out++;
+        pageblock& block = a->blocks[i];
+        block.start = a->start + i * pageblock_size;
+        block.mem_map = reinterpret_cast<page*>(a->blocks) -
+                        (a->nr_blocks - i) * pages_per_pageblock;
+        return &block;
+    }
+    return nullptr;
+}
+
+void take_offline(pageblock& block)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    VM_BUG_ON(block.state != pageblock_state::offline);
+    clear_owner(block.start, 1);
+    host::unmap(block.start, pageblock_size);
+    host::discard(block.mem_map, pages_per_pageblock * sizeof(page));
+    offline_bytes.fetch_add(pageblock_size, std::memory_order_relaxed);
+    mutex_guard guard(arena_lock);
+    given_back.insert_back(block.link[0]);
+}
+
+arena* newest_arena()
+{
+    return arenas.load(std::memory_order_acquire);
+}
+
+arena_totals totals_of_arenas()
+{
+    arena_totals sum{};
+    for (const arena* a = newest_arena(); a != nullptr; a = a->next) {
+        const char* end = a->start + a->nr_blocks * pageblock_size;
+        ++sum.nr_arenas;
+        if (sum.lowest == nullptr || a->start < sum.lowest)
+            sum.lowest = a->start;
+        if (end > sum.end)
+            sum.end = end;
+    }
+    sum.mapped = mapped_bytes.load(std::memory_order_relaxed);
+    sum.offline = offline_bytes.load(std::memory_order_relaxed);
+    sum.table_bytes = table_bytes.load(std::memory_order_relaxed);
+    return sum;
+}
+
+page* virt_to_page(const void* address)
+{
+    const pageblock* block = owner_of(address).block;
+    if (block == nullptr || block->mem_map == nullptr)
+        return nullptr;
+    return &page_of(*block, address);
+}
+
+} // namespace bsl

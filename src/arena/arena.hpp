@@ -1,0 +1,64 @@
+#pragma once
+
+/// Arenas: stretches of address space, cut into pageblocks.
+///
+/// An arena is a multiple of 4 MiB, aligned to 4 MiB, mapped readable and writable; its tables
+/// (struct pages and pageblocks) are a mapping of their own.  Arenas follow each other in memory
+/// where possible, so that the kernel keeps one VMA for them all and free pageblocks of two can form
+/// one run.  They grow geometrically; when the system refuses, the size is halved down to one
+/// pageblock.
+///
+/// A pageblock starts offline.  bring_online() hands them out one by one, from the lowest address
+/// on: a large arena costs no tables before its pages are used.  take_offline() gives a wholly free
+/// one back, addresses and all.
+///
+/// Lock: the arena lock guards the list and the cursor; it is never held across a system call.
+
+#include "arena/page.hpp"
+#include "locking/mutex.hpp"
+
+#include <cstddef>
+
+namespace bsl
+{
+
+struct arena
+{
+    char* start;
+    std::size_t nr_blocks;
+    std::size_t nr_handed_out; ///< blocks that bring_online() returned so far.  Lock: arena_lock
+    pageblock* blocks;         ///< nr_blocks of them
+    arena* next;               ///< older one; constant
+};
+
+extern constinit mutex arena_lock;
+
+/// The next pageblock that belongs to no zone, or nullptr when the arenas are used up.
+pageblock* bring_online();
+
+/// Maps a new arena of at least `min_blocks` pageblocks; returns it with nothing handed out.  False
+/// when the system refuses.  No lock may be held.
+bool grow_arenas(std::size_t min_blocks);
+
+/// Gives a wholly free pageblock that its zone has let go back to the system.  No lock may be held.
+void take_offline(pageblock& block);
+
+/// Sums over all arenas.
+struct arena_totals
+{
+    std::size_t nr_arenas;
+    std::size_t mapped;        ///< bytes of arenas
+    std::size_t offline;       ///< bytes thereof that were given back, addresses and all
+    std::size_t table_bytes;   ///< bytes mapped for struct pages and pageblocks
+    const char* lowest;
+    const char* end;
+};
+arena_totals totals_of_arenas();
+
+/// Calls fn(arena&) for every arena, newest first.  Takes no lock: arenas are never freed.
+arena* newest_arena();
+
+/// The struct page of an address in a pageblock that is online, or nullptr.
+page* virt_to_page(const void* address);
+
+} // namespace bsl

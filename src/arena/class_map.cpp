@@ -1,0 +1,77 @@
+#include "arena/class_map.hpp"
+
+#include "base/check.hpp"
+#include "host/sysinfo.hpp"
+#include "host/vm.hpp"
+
+#include <cstring>
+
+namespace bsl
+{
+
+constinit class_map page_classes;
+
+namespace
+{
+
+/// The largest window whose map is a small part of what the process may map at all.
+std::size_t window_size()
+{
+    const std::size_t limit = host::address_space_limit();
+    std::size_t size = class_window_max;
+    while (size > gib && (size >> page_shift) > limit / class_map_limit_part)
+        size /= 2;
+    return size;
+}
+
+} // namespace
+
+bool class_map::place(std::uintptr_t first_arena, bool as_hinted)
+{
+    std::size_t size = window_size();
+    void* map = nullptr;
+    for (; size >= gib; size /= 2) {
+        map = host::map_zeros(size >> page_shift);
+        if (map != nullptr)
+            break;
+    }
+    if (map == nullptr)
+        return false;
+    host::advise_huge(map, size >> page_shift, false);
+
+    // Arenas follow each other upwards where the hint is kept; where the kernel chooses, it may go
+    // either way.
+    std::uintptr_t from = first_arena;
+    if (!as_hinted)
+        from = first_arena > size / 2 ? round_down(first_arena - size / 2, gib) : 0;
+    bytes.store(static_cast<std::uint8_t*>(map), std::memory_order_relaxed);
+    start.store(from, std::memory_order_relaxed);
+    span.store(size, std::memory_order_release);
+    return true;
+}
+
+bool class_map::cover(const void* address, std::size_t size)
+{
+    const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(address);
+    const std::uintptr_t base = start.load(std::memory_order_relaxed);
+    const std::size_t covered = span.load(std::memory_order_relaxed);
+    if (from - base >= covered || from - base + size > covered)
+        return true; // outside: the map has nothing to say of it
+    const std::size_t unit = host::page_size();
+    const std::size_t first = round_down((from - base) >> page_shift, unit);
+    const std::size_t end = round_up((from - base + size) >> page_shift, unit);
+    return host::commit(bytes.load(std::memory_order_relaxed) + first, end - first);
+}
+
+void class_map::set(const void* address, std::size_t nr, unsigned size_class)
+{
+    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(address) -
+                                  start.load(std::memory_order_relaxed);
+    VM_BUG_ON(size_class >= nr_classes);
+    if (offset >= span.load(std::memory_order_relaxed))
+        return;
+    std::memset(bytes.load(std::memory_order_relaxed) + (offset >> page_shift),
+                static_cast<int>(size_class), nr);
+}
+
+} // namespace bsl

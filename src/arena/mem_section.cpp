@@ -1,0 +1,104 @@
+#include "arena/mem_section.hpp"
+
+#include "arena/memblock.hpp"
+
+namespace bsl
+{
+
+namespace
+{
+
+/// 0: no owner; bit 0 clear: a pageblock; bit 0 set: a vm_area.
+using entry = std::atomic<std::uintptr_t>;
+constexpr std::uintptr_t window_tag = 1;
+
+struct mem_section
+{
+    entry owner[pageblocks_per_section];
+};
+
+/// 1 MiB of zeros, of which the pages for the addresses in use get touched: one or two.
+constinit std::atomic<mem_section*> root[nr_sections];
+
+std::uintptr_t slot_number(const void* address)
+{
+    return reinterpret_cast<std::uintptr_t>(address) >> pageblock_shift;
+}
+
+/// The entry of a slot, its section being made if it is missing.  nullptr without memory.
+entry* make_entry(std::uintptr_t slot)
+{
+    std::atomic<mem_section*>& link = root[slot / pageblocks_per_section];
+    mem_section* section = link.load(std::memory_order_acquire);
+    if (section == nullptr) {
+        auto* fresh = static_cast<mem_section*>(memblock_alloc(sizeof(mem_section)));
+        if (fresh == nullptr)
+            return nullptr;
+        // Two threads may come here at once; the loser's section is a loss of 2 KiB.
+        if (link.compare_exchange_strong(section, fresh, std::memory_order_acq_rel))
+            section = fresh;
+    }
+    return &section->owner[slot % pageblocks_per_section];
+}
+
+template <typename Value> bool set_slots(const void* start, std::size_t nr, Value value)
+{
+    const std::uintptr_t first = slot_number(start);
+    // First all tables, then all values: a failure leaves no half recorded owner.
+    for (std::size_t i = 0; i < nr; ++i) {
+        if (make_entry(first + i) == nullptr)
+            return false;
+    }
+    for (std::size_t i = 0; i < nr; ++i)
+        make_entry(first + i)->store(value(i), std::memory_order_release);
+    return true;
+}
+
+} // namespace
+
+address_owner owner_of(const void* address)
+{
+    const std::uintptr_t slot = slot_number(address);
+    if (slot / pageblocks_per_section >= nr_sections)
+        return {};
+    const mem_section* section =
+        root[slot / pageblocks_per_section].load(std::memory_order_acquire);
+    if (section == nullptr)
+        return {};
+    const std::uintptr_t value =
+        section->owner[slot % pageblocks_per_section].load(std::memory_order_acquire);
+    if ((value & window_tag) != 0)
+        return {nullptr, reinterpret_cast<vm_area*>(value & ~window_tag)};
+    return {reinterpret_cast<pageblock*>(value), nullptr};
+}
+
+pageblock& pageblock_of(const void* address)
+{
+    const std::uintptr_t slot = slot_number(address);
+    const mem_section* section =
+        root[slot / pageblocks_per_section].load(std::memory_order_relaxed);
+    const std::uintptr_t value =
+        section->owner[slot % pageblocks_per_section].load(std::memory_order_relaxed);
+    return *reinterpret_cast<pageblock*>(value);
+}
+
+bool set_owner(const void* start, std::size_t nr, pageblock* first)
+{
+    return set_slots(start, nr,
+                     [first](std::size_t i) { return reinterpret_cast<std::uintptr_t>(first + i); });
+}
+
+bool set_owner(const void* start, std::size_t nr, vm_area* window)
+{
+    const std::uintptr_t value = reinterpret_cast<std::uintptr_t>(window) | window_tag;
+    return set_slots(start, nr, [value](std::size_t) { return value; });
+}
+
+void clear_owner(const void* start, std::size_t nr)
+{
+    const std::uintptr_t first = slot_number(start);
+    for (std::size_t i = 0; i < nr; ++i)
+        make_entry(first + i)->store(0, std::memory_order_release);
+}
+
+} // namespace bsl

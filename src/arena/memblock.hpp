@@ -1,0 +1,18 @@
+#pragma once
+
+/// Memory for the allocator's own tables that are never freed, as the kernel's memblock: sections,
+/// and the nodes of caches.  Everything else of ours lives in slabs like the user's objects.
+
+#include <cstddef>
+
+namespace bsl
+{
+
+/// Zeroed memory, aligned to a cache line.  nullptr when the system has none.  Any thread; takes no
+/// lock (a bump pointer moved by compare-and-swap).
+void* memblock_alloc(std::size_t size);
+
+/// Bytes taken from the system so far.
+std::size_t memblock_mapped();
+
+} // namespace bsl

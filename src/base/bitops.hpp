@@ -1,0 +1,56 @@
+#pragma once
+
+/// Powers of two and bit runs.  Pure functions.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace bsl
+{
+
+constexpr bool is_power_of_2(std::size_t n)
+{
+    return std::has_single_bit(n);
+}
+
+constexpr std::size_t round_down(std::size_t n, std::size_t power_of_2)
+{
+    return n & ~(power_of_2 - 1);
+}
+
+constexpr std::size_t round_up(std::size_t n, std::size_t power_of_2)
+{
+    return (n + power_of_2 - 1) & ~(power_of_2 - 1);
+}
+
+constexpr std::size_t div_round_up(std::size_t n, std::size_t d)
+{
+    return (n + d - 1) / d;
+}
+
+/// floor(log2(n)); n > 0.
+constexpr unsigned ilog2(std::size_t n)
+{
+    return static_cast<unsigned>(std::bit_width(n)) - 1;
+}
+
+/// ceil(log2(n)); n > 0.
+constexpr unsigned ilog2_ceil(std::size_t n)
+{
+    return n == 1 ? 0 : ilog2(n - 1) + 1;
+}
+
+/// Index of the lowest set bit; word != 0.
+constexpr unsigned lowest_bit(std::uint64_t word)
+{
+    return static_cast<unsigned>(std::countr_zero(word));
+}
+
+/// `count` ones from bit `first` on; first + count <= 64.
+constexpr std::uint64_t bit_run(unsigned first, unsigned count)
+{
+    return (count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1) << first;
+}
+
+} // namespace bsl

@@ -1,0 +1,151 @@
+#include "buddy/free_area.hpp"
+
+#include "base/check.hpp"
+
+namespace bsl
+{
+
+namespace
+{
+
+unsigned index(residency kind)
+{
+    return static_cast<unsigned>(kind);
+}
+
+std::size_t bit_of(unsigned first, unsigned order)
+{
+    return free_map_start(order) + (first >> order);
+}
+
+residency residency_of(const pageblock& block, unsigned first, unsigned order)
+{
+    const std::size_t end = first + nr_pages(order);
+    return block.dirty.find(first, end, true) == end ? residency::clean : residency::resident;
+}
+
+void insert(pageblock& block, unsigned first, unsigned order)
+{
+    const unsigned kind = index(residency_of(block, first, order));
+    block.free_map[kind].set(bit_of(first, order));
+    ++block.nr_blocks[kind][order];
+    block.orders_free[kind] = static_cast<std::uint16_t>(block.orders_free[kind] | 1u << order);
+}
+
+void remove(pageblock& block, unsigned first, unsigned order, unsigned kind)
+{
+    VM_BUG_ON(!block.free_map[kind].test(bit_of(first, order)));
+    block.free_map[kind].clear(bit_of(first, order));
+    if (--block.nr_blocks[kind][order] == 0)
+        block.orders_free[kind] = static_cast<std::uint16_t>(block.orders_free[kind] & ~(1u << order));
+}
+
+/// Removes the block if it is free as one of this order.
+bool remove_if_free(pageblock& block, unsigned first, unsigned order)
+{
+    for (unsigned kind = 0; kind < nr_residencies; ++kind) {
+        if (block.free_map[kind].test(bit_of(first, order))) {
+            remove(block, first, order, kind);
+            return true;
+        }
+    }
+    return false;
+}
+
+void count_free(pageblock& block, unsigned first, unsigned order, bool now_free)
+{
+    const auto pages = static_cast<unsigned>(nr_pages(order));
+    const auto dirty = static_cast<unsigned>(block.dirty.count(first, pages));
+    block.nr_free = static_cast<std::uint16_t>(now_free ? block.nr_free + pages
+                                                        : block.nr_free - pages);
+    block.nr_dirty_free = static_cast<std::uint16_t>(now_free ? block.nr_dirty_free + dirty
+                                                              : block.nr_dirty_free - dirty);
+}
+
+} // namespace
+
+bool has_block(const pageblock& block, unsigned order, residency kind)
+{
+    return (block.orders_free[index(kind)] >> order) != 0;
+}
+
+int largest_order(const pageblock& block, residency kind)
+{
+    const std::uint16_t orders = block.orders_free[index(kind)];
+    return orders == 0 ? -1 : static_cast<int>(ilog2(orders));
+}
+
+unsigned take_block(pageblock& block, unsigned order, residency kind)
+{
+    const unsigned which = index(kind);
+    VM_BUG_ON(!has_block(block, order, kind));
+    unsigned from = order + lowest_bit(block.orders_free[which] >> order);
+
+    const std::size_t start = free_map_start(from);
+    const std::size_t end = start + (pages_per_pageblock >> from);
+    const std::size_t bit = block.free_map[which].find(start, end, true);
+    auto first = static_cast<unsigned>((bit - start) << from);
+    remove(block, first, from, which);
+
+    while (from > order) {
+        --from;
+        const std::size_t half = nr_pages(from);
+        const auto upper = static_cast<unsigned>(first + half);
+        const bool take_upper =
+            block.dirty.count(upper, half) > block.dirty.count(first, half);
+        insert(block, take_upper ? first : upper, from);
+        if (take_upper)
+            first = upper;
+    }
+    count_free(block, first, order, false);
+    return first;
+}
+
+void give_block(pageblock& block, unsigned first, unsigned order)
+{
+    VM_BUG_ON((first & (nr_pages(order) - 1)) != 0);
+    count_free(block, first, order, true);
+    while (order < max_page_order) {
+        const auto buddy = static_cast<unsigned>(first ^ nr_pages(order));
+        if (!remove_if_free(block, buddy, order))
+            break;
+        first &= buddy; // the merged block starts at the lower half
+        ++order;
+    }
+    insert(block, first, order);
+}
+
+void validate(const pageblock& block)
+{
+    bitmap<pages_per_pageblock> seen{};
+    std::size_t free = 0;
+    std::size_t dirty = 0;
+    for (unsigned order = 0; order < nr_page_orders; ++order) {
+        std::size_t found[nr_residencies] = {};
+        for (unsigned first = 0; first < pages_per_pageblock; first += 1u << order) {
+            for (unsigned kind = 0; kind < nr_residencies; ++kind) {
+                if (!block.free_map[kind].test(bit_of(first, order)))
+                    continue;
+                const std::size_t pages = nr_pages(order);
+                VM_BUG_ON(seen.count(first, pages) != 0);
+                VM_BUG_ON(index(residency_of(block, first, order)) != kind);
+                seen.set(first, pages);
+                free += pages;
+                dirty += block.dirty.count(first, pages);
+                ++found[kind];
+                [[maybe_unused]] const std::size_t buddy =
+                    bit_of(static_cast<unsigned>(first ^ pages), order);
+                VM_BUG_ON(order < max_page_order &&
+                          (block.free_map[0].test(buddy) || block.free_map[1].test(buddy)));
+            }
+        }
+        for (unsigned kind = 0; kind < nr_residencies; ++kind) {
+            VM_BUG_ON(found[kind] != block.nr_blocks[kind][order]);
+            VM_BUG_ON((found[kind] != 0) != ((block.orders_free[kind] >> order & 1) != 0));
+        }
+    }
+    VM_BUG_ON(free != block.nr_free);
+    VM_BUG_ON(dirty != block.nr_dirty_free);
+}
+
+} // namespace bsl

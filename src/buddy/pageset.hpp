@@ -1,0 +1,44 @@
+#pragma once
+
+/// A thread's own store of free blocks of small order, as the kernel's per-CPU page lists.
+///
+/// Most blocks that slabs need or let go never see the zone's lock: they come from here, the last
+/// freed first.  An empty list is filled by a batch, which doubles while the thread goes on taking
+/// and halves when it gives; a full list is drained by half.
+///
+/// Lock: the owner's thread lock.  Anybody who holds it may drain the set.
+
+#include "buddy/zone.hpp"
+
+namespace bsl
+{
+
+class pageset
+{
+public:
+    /// A block of 2^order pages, aligned to its size; nullptr when the zone has none.
+    char* alloc(zone& from, unsigned order, migrate_type type);
+
+    /// Gives back a run of pages that lies in one block of the buddy system.
+    void free(zone& to, char* start, std::size_t pages);
+
+    /// Gives everything back to the zone.
+    void drain(zone& to);
+
+    /// Pages held.
+    std::size_t nr_pages_held() const;
+
+private:
+    struct block_stack
+    {
+        char* blocks[pageset_capacity];
+        unsigned char count;
+        unsigned char batch; ///< log2 of what the next refill takes
+    };
+
+    static void drain_to(block_stack& stack, unsigned order, unsigned keep, zone& to);
+
+    block_stack orders_[nr_pageset_orders];
+};
+
+} // namespace bsl

@@ -1,0 +1,155 @@
+#include "buddy/reclaim.hpp"
+
+#include "arena/mem_section.hpp"
+#include "base/check.hpp"
+#include "config/params.hpp"
+#include "host/clock.hpp"
+#include "host/vm.hpp"
+
+#include <atomic>
+
+namespace bsl
+{
+
+namespace
+{
+
+constexpr unsigned batch_size = 16;
+
+/// Blocks that were taken out of the zone to be discarded.
+struct isolated_batch
+{
+    list_head link;
+    unsigned count;
+    char* start[batch_size];
+    unsigned order[batch_size];
+};
+
+constinit list_head isolated; ///< lock: the zone's
+constinit std::atomic<std::size_t> bytes_returned{0};
+constinit std::atomic<std::size_t> calls_made{0};
+constinit std::atomic<std::uint64_t> interval_start{0};
+
+std::size_t dirty_pages(const zone& of, bool whole)
+{
+    return whole ? of.counts().nr_dirty_whole : of.counts().nr_dirty_small;
+}
+
+void take_batch(zone& from, bool whole, std::size_t keep_pages, isolated_batch& batch)
+{
+    mutex_guard guard(from.lock);
+    batch.count = 0;
+    while (batch.count < batch_size && dirty_pages(from, whole) > keep_pages) {
+        unsigned& order = batch.order[batch.count];
+        char* start = from.take_resident(whole, 0, order);
+        if (start == nullptr)
+            break;
+        batch.start[batch.count++] = start;
+    }
+    isolated.insert_back(batch.link);
+}
+
+void put_batch(zone& to, isolated_batch& batch)
+{
+    mutex_guard guard(to.lock);
+    list_head::remove(batch.link);
+    for (unsigned i = 0; i < batch.count; ++i)
+        to.free_block(batch.start[i], batch.order[i]);
+}
+
+} // namespace
+
+void discard_pages(char* start, std::size_t pages)
+{
+    pageblock& block = pageblock_of(start);
+    const auto first = static_cast<std::size_t>(start - block.start) >> page_shift;
+    const std::size_t end = first + pages;
+    const std::size_t unit = host::page_size() >> page_shift;
+    for (std::size_t from = block.dirty.find(first, end, true); from != end;) {
+        const std::size_t to = block.dirty.find(from, end, false);
+        // Pages of ours that share a page of the kernel with others stay.
+        const std::size_t inner_from = round_up(from, unit);
+        const std::size_t inner_to = round_down(to, unit);
+        if (inner_from < inner_to) {
+            char* at = block.start + (inner_from << page_shift);
+            const std::size_t size = (inner_to - inner_from) << page_shift;
+            if (host::discard(at, size)) {
+                block.dirty.clear(inner_from, inner_to - inner_from);
+                bytes_returned.fetch_add(size, std::memory_order_relaxed);
+                calls_made.fetch_add(1, std::memory_order_relaxed);
+            }
+        }
+        from = block.dirty.find(to, end, true);
+    }
+}
+
+std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    const std::size_t before = bytes_returned.load(std::memory_order_relaxed);
+    const std::size_t keep_pages = keep >> page_shift;
+    while (dirty_pages(from, whole) > keep_pages) {
+        isolated_batch batch{};
+        take_batch(from, whole, keep_pages, batch);
+        const std::size_t returned = bytes_returned.load(std::memory_order_relaxed);
+        for (unsigned i = 0; i < batch.count; ++i)
+            discard_pages(batch.start[i], nr_pages(batch.order[i]));
+        put_batch(from, batch);
+        // Nothing left to take, or a kernel that refuses: either way no reason to go on.
+        if (bytes_returned.load(std::memory_order_relaxed) == returned)
+            break;
+    }
+    return bytes_returned.load(std::memory_order_relaxed) - before;
+}
+
+void balance(zone& of)
+{
+    // Below the bound by an eighth, so that the next free does not come here again.
+    const zone_counts& now = of.counts();
+    if (now.nr_dirty_small > param.dirty_max >> page_shift) [[unlikely]]
+        reclaim_pages(of, false, param.dirty_max - param.dirty_max / 8);
+    if (now.nr_dirty_whole > param.dirty_large_max >> page_shift) [[unlikely]]
+        reclaim_pages(of, true, param.dirty_large_max - param.dirty_large_max / 8);
+}
+
+void age(zone& of)
+{
+    balance(of);
+    const std::uint64_t now = host::coarse_milliseconds();
+    std::uint64_t start = interval_start.load(std::memory_order_relaxed);
+    if (now - start < param.decay_ms ||
+        !interval_start.compare_exchange_strong(start, now, std::memory_order_relaxed))
+        return;
+    std::size_t idle_small = 0;
+    std::size_t idle_whole = 0;
+    {
+        mutex_guard guard(of.lock);
+        of.take_low_water(idle_small, idle_whole);
+    }
+    if (start == 0)
+        return; // the first interval only begins
+    const zone_counts& counts = of.counts();
+    if (idle_small != 0)
+        reclaim_pages(of, false, (counts.nr_dirty_small - idle_small) << page_shift);
+    if (idle_whole != 0)
+        reclaim_pages(of, true, (counts.nr_dirty_whole - idle_whole) << page_shift);
+}
+
+void adopt_isolated_pages(zone& of)
+{
+    mutex_guard guard(of.lock);
+    while (list_head* node = isolated.front()) {
+        auto& batch = *list_entry<isolated_batch, &isolated_batch::link>(node);
+        list_head::remove(batch.link);
+        for (unsigned i = 0; i < batch.count; ++i)
+            of.free_block(batch.start[i], batch.order[i]);
+    }
+}
+
+reclaim_totals totals_of_reclaim()
+{
+    return {bytes_returned.load(std::memory_order_relaxed),
+            calls_made.load(std::memory_order_relaxed)};
+}
+
+} // namespace bsl

@@ -1,0 +1,45 @@
+#pragma once
+
+/// Free memory back to the system.
+///
+/// Free pages that hold memory are kept for reuse, since a page fault costs more than anything else
+/// here, but not without bound:
+///
+///     by size   partly used pageblocks keep at most dirty_max, wholly free ones dirty_large_max;
+///               what is freed above that goes back at once
+///     by age    pages that were not needed for decay_ms go back: of each interval the low-water mark,
+///               the pages that lay free during all of it (Bonwick's working-set estimate)
+///
+/// The largest blocks go first: one system call each.  A block on its way is in nobody's free map:
+/// its batch is linked in a list, so that the child of a fork finds it again.
+
+#include "buddy/zone.hpp"
+
+namespace bsl
+{
+
+/// Gives free resident pages of wholly free or of partly used pageblocks back until at most `keep`
+/// bytes of that kind are left.  Returns the bytes given back.  No lock may be held.
+std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep);
+
+/// Keeps the zone within its bounds.  Cheap when there is nothing to do; no lock may be held.
+void balance(zone& of);
+
+/// As balance(), and lets memory age; called now and then.
+void age(zone& of);
+
+/// In the child of a fork: takes back what other threads were giving back.
+void adopt_isolated_pages(zone& of);
+
+/// Since the start: bytes given back, and the calls it took.
+struct reclaim_totals
+{
+    std::size_t bytes;
+    std::size_t calls;
+};
+reclaim_totals totals_of_reclaim();
+
+/// Gives one run of resident pages back, which the caller owns, and marks it clean.
+void discard_pages(char* start, std::size_t pages);
+
+} // namespace bsl

@@ -1,0 +1,276 @@
+#include "buddy/zone.hpp"
+
+#include "arena/arena.hpp"
+#include "arena/mem_section.hpp"
+#include "base/check.hpp"
+
+#include <cstddef>
+
+namespace bsl
+{
+
+constinit zone zone_normal;
+
+namespace
+{
+
+/// How many pageblocks of one list are looked at for the fullest.
+constexpr unsigned fullest_of = 4;
+
+bool is_wholly_free(const pageblock& block)
+{
+    return block.nr_free == pages_per_pageblock;
+}
+
+unsigned page_number(const pageblock& block, const char* start)
+{
+    return static_cast<unsigned>(static_cast<std::size_t>(start - block.start) >> page_shift);
+}
+
+
+pageblock* block_of_link(list_head* node, unsigned kind)
+{
+    const auto offset = offsetof(pageblock, link) + kind * sizeof(list_head);
+    return reinterpret_cast<pageblock*>(reinterpret_cast<char*>(node) - offset);
+}
+
+} // namespace
+
+void zone::account(const pageblock& block, bool add)
+{
+    std::size_t& dirty = is_wholly_free(block) ? counts_.nr_dirty_whole : counts_.nr_dirty_small;
+    if (add) {
+        counts_.nr_free += block.nr_free;
+        dirty += block.nr_dirty_free;
+        return;
+    }
+    counts_.nr_free -= block.nr_free;
+    dirty -= block.nr_dirty_free;
+}
+
+void zone::take_low_water(std::size_t& small, std::size_t& whole)
+{
+    small = low_small_;
+    whole = low_whole_;
+    low_small_ = counts_.nr_dirty_small;
+    low_whole_ = counts_.nr_dirty_whole;
+}
+
+void zone::unlink(pageblock& block)
+{
+    for (list_head& link : block.link) {
+        if (link.is_linked())
+            list_head::remove(link);
+    }
+}
+
+/// Puts a pageblock into the lists that its free blocks say it belongs to.
+void zone::relink(pageblock& block)
+{
+    for (unsigned kind = 0; kind < nr_residencies; ++kind) {
+        const int largest = largest_order(block, static_cast<residency>(kind));
+        list_head& link = block.link[kind];
+        if (link.is_linked()) {
+            if (block.listed_order[kind] == largest)
+                continue;
+            list_head::remove(link);
+        }
+        if (largest < 0)
+            continue;
+        block.listed_order[kind] = static_cast<std::uint8_t>(largest);
+        lists_[static_cast<unsigned>(block.type)][kind][largest].insert_front(link);
+    }
+}
+
+/// The fullest of the first few pageblocks of the list with the smallest sufficient order.
+pageblock* zone::choose(unsigned order, residency kind, migrate_type type)
+{
+    const auto which = static_cast<unsigned>(kind);
+    for (unsigned o = order; o < nr_page_orders; ++o) {
+        list_head& list = lists_[static_cast<unsigned>(type)][which][o];
+        pageblock* best = nullptr;
+        unsigned seen = 0;
+        for (list_head* node = list.front(); node != nullptr && node != &list && seen < fullest_of;
+             node = node->next, ++seen) {
+            pageblock* block = block_of_link(node, which);
+            if (best == nullptr || block->nr_free < best->nr_free)
+                best = block;
+        }
+        if (best != nullptr)
+            return best;
+    }
+    return nullptr;
+}
+
+char* zone::take_from(pageblock& block, unsigned order, residency kind, migrate_type type)
+{
+    account(block, false);
+    if (is_wholly_free(block)) {
+        unlink(block); // its lists change with its type
+        block.type = type;
+    }
+    if (lowest_bit(block.orders_free[static_cast<unsigned>(kind)] >> order) != 0)
+        ++counts_.nr_splits;
+    const unsigned first = take_block(block, order, kind);
+    relink(block);
+    account(block, true);
+    const std::size_t used = counts_.nr_online * pages_per_pageblock - counts_.nr_free;
+    if (used > counts_.nr_used_peak)
+        counts_.nr_used_peak = used;
+    if (counts_.nr_dirty_small < low_small_)
+        low_small_ = counts_.nr_dirty_small;
+    if (counts_.nr_dirty_whole < low_whole_)
+        low_whole_ = counts_.nr_dirty_whole;
+    return block.start + (std::size_t{first} << page_shift);
+}
+
+/// Own type first, then wholly free pageblocks, then the other type's.
+char* zone::try_types(unsigned order, residency kind, migrate_type type)
+{
+    const migrate_type other = type == migrate_type::slab ? migrate_type::run : migrate_type::slab;
+    for (migrate_type t : {type, migrate_type::none, other}) {
+        if (pageblock* block = choose(order, kind, t))
+            return take_from(*block, order, kind, type);
+    }
+    return nullptr;
+}
+
+char* zone::alloc_block(unsigned order, migrate_type type)
+{
+    VM_BUG_ON(order > max_page_order);
+    if (char* start = try_types(order, residency::resident, type))
+        return start;
+    if (char* start = try_types(order, residency::clean, type))
+        return start;
+
+    pageblock* block = bring_online();
+    if (block == nullptr)
+        return nullptr;
+    block->state = pageblock_state::online;
+    block->type = type;
+    give_block(*block, 0, max_page_order);
+    ++counts_.nr_online;
+    account(*block, true);
+    return take_from(*block, order, residency::clean, type);
+}
+
+void zone::free_block(char* start, unsigned order)
+{
+    free_run(start, nr_pages(order));
+}
+
+void zone::free_run(char* start, std::size_t pages)
+{
+    pageblock& block = pageblock_of(start);
+    VM_BUG_ON(block.state != pageblock_state::online);
+    account(block, false);
+    unsigned first = page_number(block, start);
+    VM_BUG_ON(first + pages > pages_per_pageblock);
+    while (pages != 0) {
+        const unsigned aligned = first == 0 ? max_page_order : lowest_bit(first);
+        const unsigned fits = ilog2(pages);
+        const unsigned order = aligned < fits ? aligned : fits;
+        give_block(block, first, order);
+        first += static_cast<unsigned>(nr_pages(order));
+        pages -= nr_pages(order);
+    }
+    if (is_wholly_free(block)) {
+        unlink(block);
+        block.type = migrate_type::none;
+    }
+    relink(block);
+    account(block, true);
+    if constexpr (check_level >= 3)
+        bsl::validate(block);
+}
+
+char* zone::take_resident(bool whole, unsigned min_order, unsigned& order)
+{
+    constexpr auto resident = static_cast<unsigned>(residency::resident);
+    for (unsigned o = nr_page_orders; o-- > min_order;) {
+        for (migrate_type type : {migrate_type::none, migrate_type::run, migrate_type::slab}) {
+            if (whole != (type == migrate_type::none))
+                continue;
+            list_head& list = lists_[static_cast<unsigned>(type)][resident][o];
+            if (list.is_empty())
+                continue;
+            // The back of the list: what was used longest ago.
+            pageblock* block = block_of_link(list.prev, resident);
+            order = o;
+            return take_from(*block, o, residency::resident, block->type);
+        }
+    }
+    return nullptr;
+}
+
+char* zone::alloc_adjacent_blocks(std::size_t nr)
+{
+    // Arenas may touch each other: follow addresses, not arenas.
+    for (arena* a = newest_arena(); a != nullptr; a = a->next) {
+        for (std::size_t i = 0; i < a->nr_handed_out; ++i) {
+            char* start = a->blocks[i].start;
+            std::size_t found = 0;
+            while (found < nr) {
+                const pageblock* block = owner_of(start + found * pageblock_size).block;
+                if (block == nullptr || block->state != pageblock_state::online ||
+                    !is_wholly_free(*block))
+                    break;
+                ++found;
+            }
+            if (found < nr) {
+                i += found;
+                continue;
+            }
+            for (std::size_t k = 0; k < nr; ++k) {
+                pageblock& block = pageblock_of(start + k * pageblock_size);
+                const bool resident = has_block(block, max_page_order, residency::resident);
+                take_from(block, max_page_order,
+                          resident ? residency::resident : residency::clean, migrate_type::run);
+            }
+            return start;
+        }
+    }
+    return nullptr;
+}
+
+pageblock* zone::release_block()
+{
+    for (residency kind : {residency::clean, residency::resident}) {
+        pageblock* block = choose(max_page_order, kind, migrate_type::none);
+        if (block == nullptr)
+            continue;
+        take_from(*block, max_page_order, kind, migrate_type::none);
+        block->dirty.clear(0, pages_per_pageblock);
+        block->state = pageblock_state::offline;
+        --counts_.nr_online;
+        return block;
+    }
+    return nullptr;
+}
+
+std::size_t zone::nr_free_blocks(unsigned order, residency kind)
+{
+    std::size_t sum = 0;
+    for (arena* a = newest_arena(); a != nullptr; a = a->next) {
+        for (std::size_t i = 0; i < a->nr_handed_out; ++i)
+            sum += a->blocks[i].nr_blocks[static_cast<unsigned>(kind)][order];
+    }
+    return sum;
+}
+
+void zone::validate()
+{
+    std::size_t free = 0;
+    std::size_t dirty = 0;
+    for (arena* a = newest_arena(); a != nullptr; a = a->next) {
+        for (std::size_t i = 0; i < a->nr_handed_out; ++i) {
+            bsl::validate(a->blocks[i]);
+            free += a->blocks[i].nr_free;
+            dirty += a->blocks[i].nr_dirty_free;
+        }
+    }
+    VM_BUG_ON(free != counts_.nr_free);
+    VM_BUG_ON(dirty != counts_.nr_dirty_small + counts_.nr_dirty_whole);
+}
+
+} // namespace bsl

@@ -1,0 +1,97 @@
+#pragma once
+
+/// A zone: the pageblocks of one kind of memory, and the choice among them.
+///
+/// Every pageblock runs its own buddy system (free_area.hpp).  The zone keeps pageblocks in lists by
+/// the order of their largest free block, once for resident and once for clean blocks, and by
+/// migrate type.  A request takes
+///
+///     resident exact > resident split > clean exact > clean split > a pageblock brought online
+///
+/// because a page fault costs as much as hundreds of allocations.  Within that, the pageblock with
+/// the smallest sufficient block is the fullest one, roughly: full pageblocks fill up, sparse ones
+/// drain and become free as wholes, which is what huge pages and windows are made of.
+///
+/// Lock: zone::lock guards everything in the zone and the buddy fields of its pageblocks.
+
+#include "buddy/free_area.hpp"
+#include "locking/mutex.hpp"
+
+#include <cstddef>
+
+namespace bsl
+{
+
+/// Free pages of a zone by what they cost to keep.
+struct zone_counts
+{
+    std::size_t nr_online;      ///< pageblocks
+    std::size_t nr_free;        ///< free pages
+    std::size_t nr_dirty_small; ///< free resident pages in pageblocks that are partly used
+    std::size_t nr_dirty_whole; ///< free resident pages in wholly free pageblocks
+    std::size_t nr_used_peak;   ///< most pages that were ever handed out at once
+    std::size_t nr_splits;      ///< blocks larger than asked that were split
+};
+
+class zone
+{
+public:
+    mutex lock{lock_rank::zone};
+
+    /// First byte of a free block of 2^order pages, aligned to its size; nullptr when no pageblock
+    /// has one and the arenas have no further pageblock.
+    char* alloc_block(unsigned order, migrate_type type) BSL_TSA(requires_capability(lock));
+
+    /// Gives a block back.  Which of its pages may hold memory stands in pageblock::dirty.
+    void free_block(char* start, unsigned order) BSL_TSA(requires_capability(lock));
+
+    /// Gives back any run of pages inside one pageblock, as the fewest aligned blocks.
+    void free_run(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
+
+    /// Takes `nr` wholly free pageblocks that follow each other in memory; nullptr if there are
+    /// none.  Scans every pageblock: for requests that would otherwise fail.
+    char* alloc_adjacent_blocks(std::size_t nr) BSL_TSA(requires_capability(lock));
+
+    /// Takes the resident free block that is best to give back or to lend: of the largest order, at
+    /// least `min_order`; of wholly free pageblocks, or of partly used ones.
+    char* take_resident(bool whole, unsigned min_order, unsigned& order)
+        BSL_TSA(requires_capability(lock));
+
+    /// Takes a wholly free pageblock out of the zone for good; nullptr when there is none.
+    pageblock* release_block() BSL_TSA(requires_capability(lock));
+
+    /// The fewest free resident pages since the last call, of partly used and of wholly free
+    /// pageblocks: what was not needed in between.
+    void take_low_water(std::size_t& small, std::size_t& whole) BSL_TSA(requires_capability(lock));
+
+    /// A snapshot that may be torn between fields; for decisions and reports.
+    const zone_counts& counts() const { return counts_; }
+
+    /// Free blocks of one order, for reports.
+    std::size_t nr_free_blocks(unsigned order, residency kind) BSL_TSA(requires_capability(lock));
+
+    void validate() BSL_TSA(requires_capability(lock));
+
+private:
+    using pageblock_lists = list_head[nr_residencies][nr_page_orders];
+
+    pageblock* choose(unsigned order, residency kind, migrate_type type)
+        BSL_TSA(requires_capability(lock));
+    char* take_from(pageblock& block, unsigned order, residency kind, migrate_type type)
+        BSL_TSA(requires_capability(lock));
+    char* try_types(unsigned order, residency kind, migrate_type type)
+        BSL_TSA(requires_capability(lock));
+    void relink(pageblock& block) BSL_TSA(requires_capability(lock));
+    void unlink(pageblock& block) BSL_TSA(requires_capability(lock));
+    void account(const pageblock& block, bool add) BSL_TSA(requires_capability(lock));
+
+    pageblock_lists lists_[nr_migrate_types] BSL_TSA(guarded_by(lock));
+    zone_counts counts_{};
+    std::size_t low_small_ = 0;
+    std::size_t low_whole_ = 0;
+};
+
+/// The zone that malloc lives on.
+extern constinit zone zone_normal;
+
+} // namespace bsl

@@ -1,0 +1,123 @@
+#pragma once
+
+/// Every number the allocator is built on.  What a user may turn at run time is in params.def.
+
+#include "base/bitops.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bsl
+{
+
+inline constexpr std::size_t kib = std::size_t{1} << 10;
+inline constexpr std::size_t mib = std::size_t{1} << 20;
+inline constexpr std::size_t gib = std::size_t{1} << 30;
+
+// --- pages -------------------------------------------------------------------------------------
+
+/// The logical page.  The kernel's own page may be larger (16K, 64K): memory is then given back in
+/// its units, everything else stays.
+inline constexpr unsigned page_shift = 12;
+inline constexpr std::size_t bytes_per_page = std::size_t{1} << page_shift;
+
+/// Orders of the buddy system: 0 … 10, 4 KiB … 4 MiB.
+inline constexpr unsigned max_page_order = 10;
+inline constexpr unsigned nr_page_orders = max_page_order + 1;
+
+/// A pageblock is one block of the largest order; blocks never span two of them.
+inline constexpr std::size_t pages_per_pageblock = std::size_t{1} << max_page_order;
+inline constexpr std::size_t pageblock_size = pages_per_pageblock << page_shift;
+inline constexpr unsigned pageblock_shift = page_shift + max_page_order;
+
+// --- address space -----------------------------------------------------------------------------
+
+/// User addresses end below this.
+inline constexpr unsigned address_bits = sizeof(void*) == 8 ? 47 : 32;
+
+/// A section is the unit of the sparse table that explains addresses.
+inline constexpr unsigned section_shift = 30;
+inline constexpr std::size_t nr_sections = std::size_t{1} << (address_bits - section_shift);
+inline constexpr std::size_t pageblocks_per_section = std::size_t{1}
+                                                      << (section_shift - pageblock_shift);
+
+/// The stretch of addresses whose pages have a class byte: free() is fastest there.  Its map costs
+/// 1/4096 of it in (untouched, read-only) address space: 64 MiB, what one arena of glibc reserves.
+inline constexpr std::size_t class_window_max = 256 * gib;
+
+/// Under RLIMIT_AS the map may take this part of the limit.
+inline constexpr std::size_t class_map_limit_part = 256;
+
+/// Arenas grow by this part of what is mapped already, within the bounds.
+inline constexpr std::size_t arena_growth_part = 8;
+inline constexpr std::size_t arena_size_min = pageblock_size;
+inline constexpr std::size_t arena_size_max = 1 * gib;
+
+// --- size classes ------------------------------------------------------------------------------
+
+/// Steps of 16 bytes to 1 KiB: at most 15 bytes lost.  Then 4 steps per doubling: at most 20 %.
+inline constexpr std::size_t malloc_alignment = 16;
+inline constexpr std::size_t small_size_max = 1 * kib;
+inline constexpr unsigned steps_per_doubling = 4;
+inline constexpr std::size_t slab_size_max = 32 * kib; ///< above: a slab of one object
+inline constexpr std::size_t kmalloc_size_max = pageblock_size;
+
+inline constexpr unsigned nr_small_classes = small_size_max / malloc_alignment;
+inline constexpr unsigned nr_doublings = ilog2(kmalloc_size_max) - ilog2(small_size_max);
+
+/// Class 0 is "no small object": the dummy.
+inline constexpr unsigned nr_classes = 1 + nr_small_classes + steps_per_doubling * nr_doublings;
+static_assert(nr_classes <= 256, "a class must fit in a byte of the class map");
+
+// --- slabs and sheaves -------------------------------------------------------------------------
+
+inline constexpr unsigned slab_order_max = 5;
+
+/// A sheaf is one aligned 512-byte object: 3 words of header, 61 pointers.
+inline constexpr std::size_t sheaf_size = 512;
+inline constexpr unsigned sheaf_header_words = 3;
+inline constexpr unsigned sheaf_capacity_max = sheaf_size / sizeof(void*) - sheaf_header_words;
+
+/// Bytes of objects that one sheaf may hold (at least one object).
+inline constexpr std::size_t sheaf_bytes_max = 32 * kib;
+
+/// Full sheaves of one class that a thread keeps besides the one in its bin.
+inline constexpr std::size_t thread_class_bytes_max = 64 * kib;
+inline constexpr unsigned thread_class_sheaves_max = 32;
+
+/// Objects above this are not kept by threads at all.
+inline constexpr std::size_t thread_object_max = 1 * mib;
+
+/// A barn (one class, one shard) keeps at most so much.
+inline constexpr unsigned barn_full_max = 16;
+inline constexpr unsigned barn_empty_max = 16;
+inline constexpr std::size_t barn_bytes_max = 256 * kib;
+
+/// Shards of every cache, at most; one per processor below that.
+inline constexpr unsigned nr_shards_max = 16;
+
+/// Objects of the allocator itself; each struct proves that it fits.
+inline constexpr std::size_t thread_heap_size = 4 * kib;
+inline constexpr std::size_t vm_area_size = 512;
+
+/// Wholly free slabs that a shard keeps, in bytes.
+inline constexpr std::size_t empty_slab_bytes_max = 32 * kib;
+
+// --- page lists --------------------------------------------------------------------------------
+
+/// Orders that a thread keeps free blocks of.
+inline constexpr unsigned nr_pageset_orders = 4;
+inline constexpr unsigned pageset_capacity = 16;
+
+// --- windows -----------------------------------------------------------------------------------
+
+/// Blocks stitched into a window are at least so large: 2 MiB, a page-table page each.
+inline constexpr unsigned stitch_order_min = 9;
+
+/// realloc moves the frames of an object of this size rather than its bytes.
+inline constexpr std::size_t move_frames_from = 256 * kib;
+
+/// Every discontiguous run of a window costs a VMA of the kernel's 65530.
+inline constexpr std::size_t vma_budget = 16384;
+
+} // namespace bsl

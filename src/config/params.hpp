@@ -1,0 +1,40 @@
+#pragma once
+
+/// Run-time parameters: one line of params.def each.
+///
+/// Every parameter has its default from the first instruction on; load_params() replaces them once,
+/// from a constructor, while the process has one thread.  Afterwards they are read only, but for
+/// those that mallopt() sets (relaxed atomics would gain nothing: a torn read cannot happen to an
+/// aligned word).
+
+#include "config/limits.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bsl
+{
+
+struct params
+{
+#define PARAM_SIZE(name, value, min, max, meaning) std::size_t name = value;
+#define PARAM_NUMBER(name, value, min, max, meaning) std::size_t name = value;
+#define PARAM_CHOICE(name, choices, meaning) unsigned name = 0;
+#define PARAM_TEXT(name, meaning) char name[128] = "";
+#include "config/params.def"
+#undef PARAM_SIZE
+#undef PARAM_NUMBER
+#undef PARAM_CHOICE
+#undef PARAM_TEXT
+};
+
+extern constinit params param;
+
+/// Takes what `text` says over into param.  An unknown name or a wrong value is reported by one
+/// line and skipped.
+void load_params(const char* text);
+
+/// Looks BUDDYSLAB up in `environment` and loads it, unless the process is in secure execution.
+void load_params_from(char* const* environment);
+
+} // namespace bsl

@@ -1,0 +1,151 @@
+#include "heap/allocation.hpp"
+
+#include "arena/arena.hpp"
+#include "arena/class_map.hpp"
+#include "base/check.hpp"
+#include "base/format.hpp"
+#include "slab/debug.hpp"
+#include "slab/misuse.hpp"
+#include "vmalloc/vmalloc.hpp"
+
+namespace bsl::heap
+{
+
+namespace
+{
+
+using message = format<512>;
+
+[[noreturn]] void report_foreign(const char* call, const void* p)
+{
+    const arena_totals arenas = totals_of_arenas();
+    message line;
+    begin_bug(line, call, p);
+    line.text("not from this heap: no arena and no window holds this address (arenas: ");
+    line.decimal(arenas.nr_arenas);
+    if (arenas.nr_arenas != 0)
+        line.text(" between ").pointer(arenas.lowest).text(" and ").pointer(arenas.end);
+    panic(line.text("; windows: ").decimal(counts_of_vmalloc().live).text(")").c_str());
+}
+
+[[noreturn]] void report_own_object(const char* call, const void* p, const object_position& at)
+{
+    message line;
+    begin_bug(line, call, p).text("memory of the allocator itself (cache ");
+    panic(line.text(at.cache->name()).text(")").c_str());
+}
+
+[[noreturn]] void report_inside_run(const char* call, const void* p, const page& head)
+{
+    message line;
+    begin_bug(line, call, p).text("not the start of an object: ");
+    line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - head.start));
+    line.text(" bytes into a run of ").decimal(head.nr_run_pages).text(" pages, which starts at ");
+    panic(line.pointer(head.start).c_str());
+}
+
+format_sink& name_window(format_sink& line, const vm_area& window)
+{
+    line.text("window ").pointer(window.start).text(" (");
+    return line.decimal(usable_size(window)).text(" bytes)");
+}
+
+[[noreturn]] void report_inside_window(const char* call, const void* p, const vm_area& window)
+{
+    message line;
+    begin_bug(line, call, p).text("not the start of an object: ");
+    line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - window.start));
+    panic(name_window(line.text(" bytes into "), window).c_str());
+}
+
+/// The page says nothing of itself: it is free, or inside something large whose first page speaks.
+[[noreturn]] void report_silent_page(const pageblock& block, const char* call, const void* p)
+{
+    const std::size_t number = address_to_pfn(p) % pages_per_pageblock;
+    for (unsigned order = 0; order < nr_page_orders; ++order) {
+        const page& head = block.mem_map[number & ~(nr_pages(order) - 1)];
+        const auto* address = static_cast<const char*>(p);
+        if (head.state == page_state::run && address < head.start + (head.nr_run_pages << page_shift))
+            report_inside_run(call, p, head);
+        if (head.state != page_state::slab)
+            continue;
+        const object_position at = locate(head.start, head);
+        if (!at.cache->is_single() || address >= head.start + at.cache->size())
+            continue;
+        object_position inside = at;
+        inside.offset = static_cast<std::size_t>(address - head.start);
+        report_not_start(call, p, inside);
+    }
+    report_free_page(call, p);
+}
+
+allocation resolve_object(const void* p, page& of_page, const char* call)
+{
+    const object_position at = locate(p, of_page);
+    if (at.cache->size_class() == 0)
+        report_own_object(call, p, at);
+    if (!at.is_object || at.offset != 0)
+        report_not_start(call, p, at);
+    if (is_free(at))
+        report_double_free(call, at);
+    return {allocation_kind::object, at.cache->size_class(), at.cache->size(), at.head, nullptr};
+}
+
+allocation resolve_run(const void* p, page& head, const char* call)
+{
+    if (p != head.start)
+        report_inside_run(call, p, head);
+    const bool adjacent = head.nr_run_pages > pages_per_pageblock;
+    return {adjacent ? allocation_kind::adjacent : allocation_kind::run, 0,
+            head.nr_run_pages << page_shift, &head, nullptr};
+}
+
+} // namespace
+
+allocation resolve(const void* p, const char* call)
+{
+    const unsigned size_class = page_classes.lookup(p);
+    if (size_class != 0 && !is_checked(size_class))
+        return {allocation_kind::object, size_class, class_size(size_class), nullptr, nullptr};
+
+    const address_owner owner = owner_of(p);
+    if (owner.window != nullptr) {
+        if (p != owner.window->start)
+            report_inside_window(call, p, *owner.window);
+        return {allocation_kind::window, 0, usable_size(*owner.window), nullptr, owner.window};
+    }
+    if (owner.block == nullptr || owner.block->mem_map == nullptr)
+        report_foreign(call, p);
+    page& of_page = page_of(*owner.block, p);
+    switch (of_page.state) {
+    case page_state::slab:
+        return resolve_object(p, of_page, call);
+    case page_state::run:
+        return resolve_run(p, of_page, call);
+    case page_state::free:
+        break;
+    }
+    report_silent_page(*owner.block, call, p);
+}
+
+void* mark_run(char* start, std::size_t pages, bool& zeros)
+{
+    pageblock& block = pageblock_of(start);
+    const auto first = static_cast<std::size_t>(start - block.start) >> page_shift;
+    zeros = block.dirty.count(first, pages) == 0;
+    block.dirty.set(first, pages);
+    page& head = page_of(block, start);
+    head.start = start;
+    head.nr_run_pages = pages;
+    head.state = page_state::run;
+    return start;
+}
+
+void report_double_free_window(const char* call, const void* p, const vm_area& window)
+{
+    message line;
+    begin_bug(line, call, p).text("double free: ");
+    panic(name_window(line, window).text(" is free already").c_str());
+}
+
+} // namespace bsl::heap

@@ -1,0 +1,35 @@
+#include "heap/boot.hpp"
+
+#include "config/params.hpp"
+#include "heap/fork.hpp"
+#include "heap/registry.hpp"
+#include "slab/debug.hpp"
+
+namespace bsl
+{
+
+namespace
+{
+
+constinit bool booted = false;
+
+/// Among the first constructors to run; the loader passes what main() will get.
+[[gnu::constructor(101)]] void boot(int, char**, char** environment)
+{
+    if (booted)
+        return;
+    load_params_from(environment);
+    set_up_slab_debug();
+    set_up_fork();
+    open_registry(param.report != 0);
+    booted = true;
+}
+
+} // namespace
+
+bool has_booted()
+{
+    return booted;
+}
+
+} // namespace bsl

@@ -1,0 +1,74 @@
+#include "heap/fork.hpp"
+
+#include "arena/arena.hpp"
+#include "buddy/reclaim.hpp"
+#include "heap/registry.hpp"
+#include "host/thread.hpp"
+#include "vmalloc/vmalloc.hpp"
+
+namespace bsl
+{
+
+namespace
+{
+
+/// One fork at a time.
+constinit mutex fork_lock{lock_rank::fork};
+
+/// Calls fn(mutex&) for every lock after the registry's, in rank order.  The registry's lists stand
+/// still meanwhile: its lock is frozen first and thawed last.
+template <typename Fn> void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
+{
+    for_each_thread_heap([&fn](thread_heap& heap) { fn(heap.lock); });
+    fn(direct_lock);
+    fn(vmalloc_lock);
+    for (const kmem_cache& cache : all_caches) {
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            if (kmem_cache_node* node = cache.node(shard))
+                fn(node->lock);
+        }
+    }
+    for (const kmem_cache& cache : all_caches) {
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            if (kmem_cache_node* node = cache.node(shard))
+                fn(node->sheaves.lock);
+        }
+    }
+    fn(zone_normal.lock);
+    fn(arena_lock);
+}
+
+void before_fork()
+{
+    fork_lock.freeze();
+    mutex::set_fork_owner(host::thread_pointer());
+    registry_lock.freeze();
+    for_each_lock([](mutex& lock) { lock.freeze(); });
+}
+
+void after_fork_in_parent()
+{
+    for_each_lock([](mutex& lock) { lock.thaw(); });
+    registry_lock.thaw();
+    mutex::set_fork_owner(0);
+    fork_lock.thaw();
+}
+
+void after_fork_in_child()
+{
+    for_each_lock([](mutex& lock) { lock.reset_in_child(); });
+    registry_lock.reset_in_child();
+    mutex::set_fork_owner(0);
+    fork_lock.reset_in_child();
+    adopt_isolated_pages(zone_normal);
+    orphan_other_threads();
+}
+
+} // namespace
+
+void set_up_fork()
+{
+    host::install_fork_hooks(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+} // namespace bsl

@@ -1,0 +1,369 @@
+/*
+ * malloc's meaning: which path serves a request, what an address is, and what to do when memory runs
+ * out.
+ *
+ * Running out.  Everything below allocates under locks and answers nullptr when the zone has no
+ * pages.  Only here, with no lock held, is something done about it (make_room()):
+ *
+ *     orphans' caches > a new arena > everybody's caches and cached windows > a new arena > ENOMEM
+ *
+ * so that what was freed in one size serves every other size before malloc fails.
+ */
+#include "heap/heap.hpp"
+
+#include "arena/arena.hpp"
+#include "buddy/reclaim.hpp"
+#include "config/params.hpp"
+#include "heap/allocation.hpp"
+#include "slab/debug.hpp"
+#include "slab/misuse.hpp"
+#include "vmalloc/adjacent.hpp"
+#include "vmalloc/vmalloc.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+namespace bsl::heap
+{
+
+namespace
+{
+
+constexpr unsigned attempts_max = 4;
+
+/// Slow paths between two looks at the clock.
+constexpr unsigned slow_paths_per_look = 64;
+
+struct call_counters
+{
+    std::atomic<std::size_t> malloc, calloc, realloc, aligned, free;
+};
+constinit call_counters calls{};
+
+void count(std::atomic<std::size_t>& counter)
+{
+    if (param.report != 0) [[unlikely]]
+        counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+void* out_of_memory()
+{
+    errno = ENOMEM;
+    return nullptr;
+}
+
+/// Pages became free, or objects did: keeps within the bounds.
+void keep_balance()
+{
+    if (++this_thread.slow_paths % slow_paths_per_look == 0) [[unlikely]]
+        age(zone_normal);
+    else
+        balance(zone_normal);
+}
+
+/// Makes it worth trying again after the zone had no pages.
+bool make_room()
+{
+    if (drain_orphans() || grow_arenas(1))
+        return true;
+    const std::size_t before = zone_normal.counts().nr_free;
+    drain_all_threads();
+    release_windows(0);
+    return grow_arenas(1) || zone_normal.counts().nr_free > before;
+}
+
+/// Calls attempt() until it yields memory or there is none to be had.
+template <typename Attempt> void* with_room(Attempt attempt)
+{
+    for (unsigned i = 0; i < attempts_max; ++i) {
+        if (void* p = attempt())
+            return p;
+        if (!make_room())
+            break;
+    }
+    return nullptr;
+}
+
+void* alloc_class(unsigned size_class, bool& zeros)
+{
+    return with_room([&]() -> void* {
+        if (thread_heap* mine = this_thread_heap())
+            return mine->alloc(size_class, zeros);
+        mutex_guard guard(direct_lock);
+        zeros = false;
+        return kmalloc_cache(size_class).alloc_one();
+    });
+}
+
+/// Whole pages, aligned to 2^order pages: for alignments that no class has.
+void* alloc_run(std::size_t pages, unsigned order, bool& zeros)
+{
+    return with_room([&]() -> void* {
+        mutex_guard guard(zone_normal.lock);
+        char* start = zone_normal.alloc_block(order, migrate_type::run);
+        if (start == nullptr)
+            return nullptr;
+        if (pages < nr_pages(order))
+            zone_normal.free_run(start + (pages << page_shift), nr_pages(order) - pages);
+        return mark_run(start, pages, zeros);
+    });
+}
+
+void free_run(page& head)
+{
+    mutex_guard guard(zone_normal.lock);
+    head.state = page_state::free;
+    zone_normal.free_run(head.start, head.nr_run_pages);
+}
+
+/// Gives addresses of wholly free pageblocks back, so that a window may have them.
+bool release_free_blocks()
+{
+    bool any = false;
+    for (;;) {
+        pageblock* block = nullptr;
+        {
+            mutex_guard guard(zone_normal.lock);
+            block = zone_normal.release_block();
+        }
+        if (block == nullptr)
+            return any;
+        take_offline(*block);
+        any = true;
+    }
+}
+
+void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed)
+{
+    if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX / 2)
+        return nullptr;
+    if (void* p = vmalloc(size, alignment, zeroed))
+        return p;
+    drain_all_threads();
+    release_windows(0);
+    if (void* p = vmalloc(size, alignment, zeroed))
+        return p;
+    return release_free_blocks() ? vmalloc(size, alignment, zeroed) : nullptr;
+}
+
+/// Any size; does not count and does not set errno.  `zeros`: known to be all zeros.
+void* allocate(std::size_t size, bool& zeros)
+{
+    if (size > kmalloc_size_max) {
+        zeros = false;
+        return alloc_window(size, bytes_per_page, false);
+    }
+    void* p = alloc_class(class_of(size), zeros);
+    keep_balance();
+    return p;
+}
+
+void free_object(void* p, unsigned size_class)
+{
+    if (thread_heap* mine = this_thread_heap()) {
+        if (mine->bins().of_class[size_class].is_topmost(p))
+            report_double_free("free", locate(p, *virt_to_page(p)));
+        mine->free(p, size_class);
+    } else {
+        mutex_guard guard(direct_lock);
+        if (kmalloc_cache(size_class).is_single())
+            unpark(p);
+        kmalloc_cache(size_class).free_one(p);
+    }
+    keep_balance();
+}
+
+/// Frees what resolve() has found to be in order.
+void free_allocation(void* p, const allocation& what, const char* call)
+{
+    switch (what.kind) {
+    case allocation_kind::object:
+        if (kmalloc_cache(what.size_class).is_single() && !park(*what.head))
+            report_double_free(call, locate(p, *what.head));
+        return free_object(p, what.size_class);
+    case allocation_kind::run:
+        free_run(*what.head);
+        return keep_balance();
+    case allocation_kind::adjacent:
+        if (free_adjacent(static_cast<char*>(p)) == vfree_result::already_free)
+            report_free_page(call, p);
+        return keep_balance();
+    case allocation_kind::window:
+        if (vfree(*what.window, p) == vfree_result::already_free)
+            report_double_free_window(call, p, *what.window);
+        return;
+    }
+}
+
+void free_any(void* p, const char* call)
+{
+    if (p != nullptr)
+        free_allocation(p, resolve(p, call), call);
+}
+
+void* realloc_by_copy(void* p, const allocation& old, std::size_t size, const char* call)
+{
+    bool zeros = false;
+    void* fresh = allocate(size, zeros);
+    if (fresh == nullptr)
+        return out_of_memory();
+    std::memcpy(fresh, p, old.size < size ? old.size : size);
+    free_allocation(p, old, call);
+    return fresh;
+}
+
+/// A large object that outgrows the largest class: its frames move into a window, its bytes do not.
+void* realloc_into_window(void* p, const allocation& old, std::size_t size)
+{
+    if (old.kind != allocation_kind::object || old.size < move_frames_from)
+        return nullptr;
+    void* window = vmalloc_from_run(static_cast<char*>(p), old.size, size);
+    if (window != nullptr)
+        kmalloc_cache(old.size_class).disown_single(*old.head);
+    return window;
+}
+
+} // namespace
+
+void* malloc_slow(std::size_t size)
+{
+    count(calls.malloc);
+    bool zeros = false;
+    void* p = allocate(size, zeros);
+    return p != nullptr ? p : out_of_memory();
+}
+
+void* malloc_medium(std::size_t size)
+{
+    if (size <= slab_size_max) {
+        if (void* object = this_thread_bins().of_class[class_of_large(size)].pop()) [[likely]]
+            return object;
+    }
+    return malloc_slow(size);
+}
+
+void free_slow(void* p, unsigned size_class)
+{
+    if (p == nullptr)
+        return;
+    count(calls.free);
+    if (size_class != 0)
+        free_object(p, size_class);
+    else
+        free_any(p, "free");
+}
+
+void free_for(void* p, const char* call)
+{
+    if (p == nullptr)
+        return;
+    count(calls.free);
+    free_any(p, call);
+}
+
+void* calloc(std::size_t nr, std::size_t size)
+{
+    std::size_t total = 0;
+    if (__builtin_mul_overflow(nr, size, &total))
+        return out_of_memory();
+    if (total - 1 < small_size_max) [[likely]] {
+        const std::size_t size_class = (total + malloc_alignment - 1) / malloc_alignment;
+        if (void* object = this_thread_bins().of_class[size_class].pop()) [[likely]]
+            return std::memset(object, 0, total);
+    }
+    count(calls.calloc);
+    if (total > kmalloc_size_max) {
+        void* window = alloc_window(total, bytes_per_page, true);
+        return window != nullptr ? window : out_of_memory();
+    }
+    bool zeros = false;
+    void* p = allocate(total, zeros);
+    if (p == nullptr)
+        return out_of_memory();
+    return zeros ? p : std::memset(p, 0, total);
+}
+
+void* realloc(void* p, std::size_t size, const char* call)
+{
+    count(calls.realloc);
+    bool zeros = false;
+    if (p == nullptr) {
+        void* fresh = allocate(size, zeros);
+        return fresh != nullptr ? fresh : out_of_memory();
+    }
+    const allocation old = resolve(p, call);
+    if (size == 0) {
+        free_allocation(p, old, call);
+        return nullptr;
+    }
+    // In place while it fits and at least half of it stays in use.
+    if (size <= old.size && size > old.size / 2)
+        return p;
+    if (size > kmalloc_size_max) {
+        if (size > PTRDIFF_MAX - pageblock_size)
+            return out_of_memory();
+        if (old.kind == allocation_kind::window) {
+            if (void* moved = vrealloc(*old.window, size))
+                return moved;
+        } else if (void* moved = realloc_into_window(p, old, size)) {
+            return moved;
+        }
+    } else if (old.kind == allocation_kind::object && class_of(size) == old.size_class) {
+        return p;
+    }
+    return realloc_by_copy(p, old, size, call);
+}
+
+void* aligned_alloc(std::size_t alignment, std::size_t size)
+{
+    count(calls.aligned);
+    if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
+        return out_of_memory();
+    bool zeros = false;
+    void* p = nullptr;
+    if (alignment <= bytes_per_page) {
+        const std::size_t rounded = round_up(size == 0 ? 1 : size, alignment);
+        unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of(rounded);
+        while (size_class < nr_classes && class_size(size_class) % alignment != 0)
+            ++size_class;
+        p = size_class < nr_classes ? alloc_class(size_class, zeros)
+                                    : alloc_window(size, alignment, false);
+    } else if (size > kmalloc_size_max || alignment > pageblock_size) {
+        p = alloc_window(size, alignment, false);
+    } else {
+        const unsigned size_class = class_of(size);
+        const bool aligned = class_size(size_class) > slab_size_max &&
+                             std::bit_ceil(class_size(size_class)) >= alignment;
+        const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
+        const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
+        p = aligned ? alloc_class(size_class, zeros)
+                    : alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
+    }
+    keep_balance();
+    return p != nullptr ? p : out_of_memory();
+}
+
+std::size_t usable_size(const void* p, const char* call)
+{
+    return p == nullptr ? 0 : resolve(p, call).size;
+}
+
+bool trim(std::size_t keep)
+{
+    const std::size_t before = totals_of_reclaim().bytes;
+    drain_all_threads();
+    const std::size_t windows = release_windows(0);
+    reclaim_pages(zone_normal, true, keep);
+    reclaim_pages(zone_normal, false, keep);
+    return windows != 0 || totals_of_reclaim().bytes != before;
+}
+
+call_counts counted_calls()
+{
+    constexpr auto relaxed = std::memory_order_relaxed;
+    return {calls.malloc.load(relaxed), calls.calloc.load(relaxed), calls.realloc.load(relaxed),
+            calls.aligned.load(relaxed), calls.free.load(relaxed)};
+}
+
+} // namespace bsl::heap

@@ -1,0 +1,76 @@
+#pragma once
+
+/// malloc as glibc defines it, on slabs and windows.
+///
+///     up to 1 KiB       this file: pop from the bin of the class, push to it
+///     up to 32 KiB      the same, the class takes more arithmetic
+///     up to 4 MiB       an object with a slab of its own
+///     above             a window of vmalloc
+///
+/// The fast paths are inline, and call nothing but their slow twin in tail position: they need no
+/// stack frame.  Everything after a miss is in heap.cpp.
+///
+/// `call` is the name of the entry point, for messages about misuse.
+
+#include "arena/class_map.hpp"
+#include "heap/registry.hpp"
+
+#include <cstddef>
+
+namespace bsl::heap
+{
+
+/// nullptr with errno = ENOMEM when there is no memory.  Alignment is 16, always.
+[[gnu::noinline]] void* malloc_slow(std::size_t size);
+[[gnu::noinline]] void* malloc_medium(std::size_t size);
+[[gnu::noinline]] void free_slow(void* p, unsigned size_class);
+
+[[gnu::always_inline]] inline void* malloc(std::size_t size)
+{
+    if (size > small_size_max) [[unlikely]]
+        return malloc_medium(size);
+    // A size of 0 lands in the dummy bin of class 0.
+    bin& from = this_thread_bins().of_class[(size + malloc_alignment - 1) / malloc_alignment];
+    if (void* object = from.pop()) [[likely]]
+        return object;
+    return malloc_slow(size);
+}
+
+[[gnu::always_inline]] inline void free(void* p)
+{
+    const unsigned size_class = page_classes.lookup(p);
+    if (this_thread_bins().of_class[size_class].push(p)) [[likely]]
+        return;
+    free_slow(p, size_class);
+}
+
+/// nr * size bytes of zeros; ENOMEM also when the product overflows.
+void* calloc(std::size_t nr, std::size_t size);
+
+/// As glibc: realloc(nullptr, n) is malloc(n), realloc(p, 0) frees and returns nullptr.
+void* realloc(void* p, std::size_t size, const char* call);
+
+/// `alignment` is a power of two.  nullptr with errno = ENOMEM when there is no memory.
+void* aligned_alloc(std::size_t alignment, std::size_t size);
+
+/// Bytes that may be used at p; 0 for nullptr.
+std::size_t usable_size(const void* p, const char* call);
+
+/// free() for the rarer entry points: the same, with their name in messages.
+void free_for(void* p, const char* call);
+
+/// Gives back to the system all that no program uses, but about `keep` bytes.  True if anything was.
+bool trim(std::size_t keep);
+
+/// How often each entry point was called, if calls are counted (report=exit).
+struct call_counts
+{
+    std::size_t malloc;
+    std::size_t calloc;
+    std::size_t realloc;
+    std::size_t aligned;
+    std::size_t free;
+};
+call_counts counted_calls();
+
+} // namespace bsl::heap

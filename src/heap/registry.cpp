@@ -1,0 +1,156 @@
+#include "heap/registry.hpp"
+
+#include "base/check.hpp"
+#include "host/sysinfo.hpp"
+#include "host/thread.hpp"
+
+#include <new>
+
+namespace bsl
+{
+
+constinit mutex registry_lock{lock_rank::registry};
+constinit mutex direct_lock{lock_rank::thread};
+constinit list_head live_heaps;
+constinit list_head orphan_heaps;
+thread_local constinit thread_state this_thread{};
+
+namespace
+{
+
+constinit unsigned nr_heaps BSL_TSA(guarded_by(registry_lock)) = 0;
+
+constinit std::atomic<bool> is_open{false};
+constinit bool counts_calls = false; ///< written before is_open is set
+
+/// Many threads keep less each: together they keep what this many would.
+void share_thread_cache() BSL_TSA(requires_capability(registry_lock))
+{
+    const std::size_t full_share = 2 * host::nr_cpus();
+    const std::size_t crowd = nr_heaps <= full_share ? 1 : div_round_up(nr_heaps, full_share);
+    set_thread_class_bytes(thread_class_bytes_max / crowd);
+}
+
+thread_heap* take_orphan()
+{
+    mutex_guard guard(registry_lock);
+    list_head* node = orphan_heaps.front();
+    if (node == nullptr)
+        return nullptr;
+    list_head::remove(*node);
+    return list_entry<thread_heap, &thread_heap::link>(node);
+}
+
+void release(thread_heap* heap)
+{
+    heap->drain();
+    heap->~thread_heap();
+    mutex_guard guard(direct_lock);
+    cache_for(own_cache::thread_heap).free_one(heap);
+}
+
+/// Runs at a thread's end; destructors that run later still malloc and free.
+void thread_exit_hook(void* argument)
+{
+    auto* heap = static_cast<thread_heap*>(argument);
+    this_thread = {0, nullptr, true, 0};
+    {
+        mutex_guard guard(registry_lock);
+        list_head::remove(heap->link);
+        --nr_heaps;
+        share_thread_cache();
+    }
+    release(heap);
+}
+
+thread_heap* make_heap()
+{
+    if (thread_heap* orphan = take_orphan())
+        return orphan;
+    mutex_guard guard(direct_lock);
+    void* memory = cache_for(own_cache::thread_heap).alloc_one();
+    return memory == nullptr ? nullptr : new (memory) thread_heap;
+}
+
+thread_heap* attach_thread()
+{
+    thread_heap* heap = make_heap();
+    if (heap == nullptr)
+        return nullptr;
+    {
+        mutex_guard guard(registry_lock);
+        live_heaps.insert_back(heap->link);
+        ++nr_heaps;
+        share_thread_cache();
+    }
+    const auto distance = reinterpret_cast<char*>(&heap->bins()) - reinterpret_cast<char*>(&no_bins);
+    this_thread = {counts_calls ? 0 : distance, heap, false, 0};
+    // The host may allocate here: by now this thread has what it takes.
+    if (!host::watch_thread_exit(heap)) {
+        thread_exit_hook(heap);
+        return nullptr;
+    }
+    return heap;
+}
+
+} // namespace
+
+thread_heap* this_thread_heap()
+{
+    if (this_thread.heap != nullptr) [[likely]]
+        return this_thread.heap;
+    if (this_thread.ended || !is_open.load(std::memory_order_acquire))
+        return nullptr;
+    return attach_thread();
+}
+
+void open_registry(bool count_calls)
+{
+    if (!host::install_thread_exit_hook(thread_exit_hook))
+        return; // no key left: a heap whose thread ends unseen would be lost
+    counts_calls = count_calls;
+    is_open.store(true, std::memory_order_release);
+}
+
+bool drain_orphans()
+{
+    bool any = false;
+    while (thread_heap* orphan = take_orphan()) {
+        release(orphan);
+        any = true;
+    }
+    return any;
+}
+
+void drain_all_threads()
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    drain_orphans();
+    thread_heap* mine = this_thread.heap;
+    {
+        mutex_guard guard(registry_lock);
+        list_for_each<thread_heap, &thread_heap::link>(live_heaps, [mine](thread_heap& heap) {
+            if (&heap != mine)
+                heap.drain_from_outside();
+        });
+    }
+    if (mine != nullptr)
+        mine->drain();
+    drain_barns();
+}
+
+void orphan_other_threads()
+{
+    mutex_guard guard(registry_lock);
+    thread_heap* mine = this_thread.heap;
+    list_for_each<thread_heap, &thread_heap::link>(live_heaps, [mine](thread_heap& heap) {
+        if (&heap == mine)
+            return;
+        list_head::remove(heap.link);
+        orphan_heaps.insert_back(heap.link);
+    });
+    nr_heaps = mine != nullptr ? 1 : 0;
+    share_thread_cache();
+}
+
+} // namespace bsl

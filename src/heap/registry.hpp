@@ -1,0 +1,71 @@
+#pragma once
+
+/// Which threads have a heap, and how the running thread finds its own.
+///
+/// A thread's state is 24 bytes of thread-local memory, zero at start, which is right as it is: the
+/// bins are no_bins and there is no heap.  That holds even before the loader has initialised the
+/// thread-local storage of the first thread.
+///
+///     new --- first allocation after boot ---> attached --- exit hook ---> ended
+///
+/// A new thread before boot and an ended one allocate straight from the slabs; so does a thread whose
+/// end the host cannot tell us.
+///
+/// In the child of a fork the heaps of the threads that are gone become orphans.  They are drained
+/// when memory is short, or taken over by the next thread that needs a heap.
+///
+/// Locks: the registry lock guards both lists.  direct_lock stands in for the thread lock of a thread
+/// that has no heap.
+
+#include "heap/thread_heap.hpp"
+
+namespace bsl
+{
+
+struct thread_state
+{
+    std::ptrdiff_t bins_distance; ///< from no_bins to the bins that malloc and free use
+    thread_heap* heap;
+    bool ended;
+    unsigned slow_paths; ///< taken so far; for what is done now and then
+};
+
+extern thread_local constinit thread_state this_thread;
+
+/// The bins of this thread: no_bins if it has none, or if every call is to be counted.
+[[gnu::always_inline]] inline thread_bins& this_thread_bins()
+{
+    auto* base = reinterpret_cast<char*>(&no_bins);
+    return *reinterpret_cast<thread_bins*>(base + this_thread.bins_distance);
+}
+
+/// This thread's heap; one is made if that is possible now.  nullptr: allocate without, under
+/// direct_lock.  No lock may be held.
+thread_heap* this_thread_heap();
+
+extern constinit mutex registry_lock;
+extern constinit mutex direct_lock;
+
+/// Lets threads have heaps from now on.  `count_calls` keeps the fast path away from everybody.
+void open_registry(bool count_calls);
+
+extern constinit list_head live_heaps BSL_TSA(guarded_by(registry_lock));
+extern constinit list_head orphan_heaps BSL_TSA(guarded_by(registry_lock));
+
+/// Calls fn(thread_heap&) for every heap, orphans included.
+template <typename Fn> void for_each_thread_heap(Fn fn) BSL_TSA(requires_capability(registry_lock))
+{
+    list_for_each<thread_heap, &thread_heap::link>(live_heaps, fn);
+    list_for_each<thread_heap, &thread_heap::link>(orphan_heaps, fn);
+}
+
+/// Drains the heaps of all threads, this one's completely.  No lock may be held.
+void drain_all_threads();
+
+/// Drains what threads left that a fork did not take along.  True if there was any.
+bool drain_orphans();
+
+/// In the child of a fork: all heaps but this thread's become orphans.
+void orphan_other_threads();
+
+} // namespace bsl

@@ -1,0 +1,301 @@
+#include "heap/thread_heap.hpp"
+
+#include "base/check.hpp"
+#include "host/thread.hpp"
+#include "slab/debug.hpp"
+
+namespace bsl
+{
+
+constinit thread_bins no_bins;
+
+namespace
+{
+
+/// Empty sheaves that a thread keeps at hand.
+constexpr unsigned spare_max = 4;
+
+/// Large objects that a thread keeps in its bins, in bytes.
+constexpr std::size_t thread_large_bytes_max = 2 * mib;
+
+/// A refill takes so many bytes of objects at a time, and at least two objects: more would touch
+/// memory that is not wanted yet.
+constexpr std::size_t refill_bytes = 8 * kib;
+
+constinit std::atomic<std::size_t> thread_class_bytes{thread_class_bytes_max};
+
+unsigned refill_count(const kmem_cache& cache)
+{
+    const std::size_t by_bytes = refill_bytes / cache.size();
+    const std::size_t wanted = by_bytes < 2 ? 2 : by_bytes;
+    return wanted < cache.sheaf_capacity() ? static_cast<unsigned>(wanted) : cache.sheaf_capacity();
+}
+
+std::size_t sheaf_bytes(const kmem_cache& cache)
+{
+    return cache.sheaf_capacity() * cache.size();
+}
+
+unsigned barn_room(const kmem_cache& cache)
+{
+    const std::size_t fit = barn_bytes_max / sheaf_bytes(cache);
+    return fit < barn_full_max ? static_cast<unsigned>(fit) : barn_full_max;
+}
+
+} // namespace
+
+void set_thread_class_bytes(std::size_t bytes)
+{
+    thread_class_bytes.store(bytes, std::memory_order_relaxed);
+}
+
+// --- empty sheaves -----------------------------------------------------------------------------
+
+sheaf* thread_heap::take_spare()
+{
+    if (sheaf* s = spare_.pop())
+        return s;
+    return static_cast<sheaf*>(cache_for(own_cache::sheaf).alloc_one());
+}
+
+void thread_heap::put_spare(sheaf* s)
+{
+    if (s == nullptr)
+        return;
+    if (spare_.size() < spare_max)
+        spare_.push(*s);
+    else
+        cache_for(own_cache::sheaf).free_one(s);
+}
+
+/// Gives the objects of a detached sheaf back to their slabs; the sheaf is empty afterwards.
+void thread_heap::flush(const kmem_cache& cache, sheaf& s)
+{
+    void* objects[sheaf_capacity_max];
+    const unsigned n = empty(s, objects, cache.sheaf_capacity());
+    if (n != 0)
+        cache.flush(&pages_, objects, n);
+}
+
+// --- malloc ------------------------------------------------------------------------------------
+
+void* thread_heap::alloc(unsigned size_class, bool& zeros)
+{
+    const kmem_cache& cache = kmalloc_cache(size_class);
+    zeros = false;
+    mutex_guard guard(lock);
+    void* object = bins_.of_class[size_class].pop();
+    if (object == nullptr)
+        return refill(size_class, zeros);
+    if (cache.is_single()) {
+        large_bytes_ -= cache.size();
+        unpark(object);
+    }
+    return object;
+}
+
+/// The bin is empty: finds objects, hangs them in, returns the first.
+void* thread_heap::refill(unsigned size_class, bool& zeros)
+{
+    const kmem_cache& cache = kmalloc_cache(size_class);
+    bin& mine = bins_.of_class[size_class];
+    const unsigned shard = current_shard();
+    void* objects[sheaf_capacity_max];
+    if (cache.is_single()) {
+        // One object per slab: a sheaf would only hold what is about to be handed out.
+        const refill_result got = cache.refill(&pages_, shard, objects, 1);
+        zeros = got.all_zeros;
+        return got.count == 0 ? nullptr : objects[0];
+    }
+
+    sheaf* spent = detach(mine);
+    if (sheaf* full = full_[size_class].pop()) {
+        put_spare(spent);
+        attach(mine, *full);
+        return mine.pop();
+    }
+    for (unsigned i = 0; i < nr_shards(); ++i) {
+        kmem_cache_node* node = cache.node((shard + i) % nr_shards());
+        if (node == nullptr || !node->sheaves.has_full())
+            continue;
+        if (sheaf* full = node->sheaves.exchange_for_full(spent)) {
+            put_spare(spent);
+            attach(mine, *full);
+            return mine.pop();
+        }
+    }
+
+    if (spent == nullptr && !is_checked(size_class))
+        spent = take_spare();
+    const unsigned want = spent == nullptr ? 1 : refill_count(cache);
+    const refill_result got = cache.refill(&pages_, shard, objects, want);
+    zeros = got.all_zeros;
+    if (spent != nullptr) {
+        reset(*spent, cache.sheaf_capacity());
+        if (got.count > 1)
+            fill(*spent, objects + 1, got.count - 1);
+        attach(mine, *spent);
+    }
+    return got.count == 0 ? nullptr : objects[0];
+}
+
+// --- free --------------------------------------------------------------------------------------
+
+/// May another full sheaf of this class stay with the thread?
+bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class) const
+{
+    const unsigned kept = full_[size_class].size();
+    const std::size_t bytes = thread_class_bytes.load(std::memory_order_relaxed);
+    return kept < thread_class_sheaves_max && (kept + 1) * sheaf_bytes(cache) <= bytes;
+}
+
+void thread_heap::free(void* object, unsigned size_class)
+{
+    const kmem_cache& cache = kmalloc_cache(size_class);
+    mutex_guard guard(lock);
+    bin& mine = bins_.of_class[size_class];
+    if (cache.is_single()) {
+        // Kept one per class, in the bin and nowhere else.
+        const bool keep = cache.size() <= thread_object_max && mine.is_empty() &&
+                          large_bytes_ + cache.size() <= thread_large_bytes_max;
+        if (!keep) {
+            unpark(object);
+            cache.flush(&pages_, &object, 1);
+            return;
+        }
+        large_bytes_ += cache.size();
+    }
+    if (is_checked(size_class)) [[unlikely]]
+        cache.flush(&pages_, &object, 1);
+    else if (!mine.push(object))
+        free_slow(object, size_class);
+}
+
+/// The bin is full, or has no sheaf: makes room, pushes.
+void thread_heap::free_slow(void* object, unsigned size_class)
+{
+    const kmem_cache& cache = kmalloc_cache(size_class);
+    bin& mine = bins_.of_class[size_class];
+    sheaf* room = nullptr;
+    if (sheaf* full = detach(mine)) {
+        kmem_cache_node* node = cache.node(current_shard());
+        if (keeps_another(cache, size_class)) {
+            full_[size_class].push(*full);
+        } else if (node == nullptr || !node->sheaves.put_full(*full, barn_room(cache), room)) {
+            flush(cache, *full);
+            room = full;
+        }
+    }
+    if (room == nullptr)
+        room = take_spare();
+    if (room == nullptr) { // no memory for a sheaf: give this one object back
+        if (cache.is_single()) {
+            unpark(object);
+            large_bytes_ -= cache.size();
+        }
+        cache.flush(&pages_, &object, 1);
+        return;
+    }
+    reset(*room, cache.sheaf_capacity());
+    attach(mine, *room);
+    mine.push(object);
+}
+
+// --- draining ----------------------------------------------------------------------------------
+
+void thread_heap::drain_stacks()
+{
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        while (sheaf* s = full_[c].pop()) {
+            flush(kmalloc_cache(c), *s);
+            cache_for(own_cache::sheaf).free_one(s);
+        }
+    }
+    while (sheaf* s = spare_.pop())
+        cache_for(own_cache::sheaf).free_one(s);
+    pages_.drain(zone_normal);
+}
+
+void thread_heap::drain()
+{
+    mutex_guard guard(lock);
+    for (unsigned c = 1; c < nr_classes; ++c) {
+        const kmem_cache& cache = kmalloc_cache(c);
+        sheaf* s = detach(bins_.of_class[c]);
+        if (s == nullptr)
+            continue;
+        if (cache.is_single() && count(*s) != 0)
+            unpark(s->top[-1].load(std::memory_order_relaxed));
+        flush(cache, *s);
+        cache_for(own_cache::sheaf).free_one(s);
+    }
+    large_bytes_ = 0;
+    drain_stacks();
+}
+
+void thread_heap::drain_from_outside()
+{
+    mutex_guard guard(lock);
+    drain_stacks();
+    theft thefts[nr_slab_classes];
+    bool begun[nr_slab_classes] = {};
+    bool any = false;
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        begun[c] = thefts[c].begin(bins_.of_class[c]);
+        any |= begun[c];
+    }
+    // Without the barrier finish() would have nothing to rely on: it is then made to fail.
+    const bool ordered = any && host::memory_barrier_everywhere();
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        if (!begun[c])
+            continue;
+        void* objects[sheaf_capacity_max];
+        const unsigned n = ordered ? thefts[c].finish(objects) : thefts[c].undo();
+        if (n != 0)
+            kmalloc_cache(c).flush(&pages_, objects, n);
+    }
+    // Bins of large objects hold one each and are only touched under the lock.
+    for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
+        if (void* object = bins_.of_class[c].pop()) {
+            unpark(object);
+            large_bytes_ -= kmalloc_cache(c).size();
+            kmalloc_cache(c).flush(&pages_, &object, 1);
+        }
+    }
+    pages_.drain(zone_normal);
+}
+
+std::size_t thread_heap::nr_cached(unsigned size_class)
+{
+    mutex_guard guard(lock);
+    std::size_t n = 0;
+    if (size_class < nr_slab_classes) {
+        for (const sheaf* s = full_[size_class].first(); s != nullptr; s = s->next)
+            n += count(*s);
+    }
+    const object_slot* at = bins_.of_class[size_class].top.load(std::memory_order_acquire);
+    while ((--at)->load(std::memory_order_relaxed) != nullptr)
+        ++n;
+    return n;
+}
+
+void drain_barns()
+{
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        const kmem_cache& cache = kmalloc_cache(c);
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            kmem_cache_node* node = cache.node(shard);
+            while (sheaf* s = node == nullptr ? nullptr : node->sheaves.take_any()) {
+                void* objects[sheaf_capacity_max];
+                const unsigned n = empty(*s, objects, cache.sheaf_capacity());
+                if (n != 0)
+                    cache.flush(nullptr, objects, n);
+                cache_for(own_cache::sheaf).free_one(s);
+            }
+        }
+        cache.shrink();
+    }
+    cache_for(own_cache::sheaf).shrink();
+}
+
+} // namespace bsl

@@ -1,0 +1,88 @@
+#pragma once
+
+/// What a thread keeps for itself: a bin per size class, full sheaves, pages.
+///
+/// The fast path of malloc and free is bin::pop() and bin::push() on the bins of this_thread_bins().
+/// Everything else here is the slow path: it runs once per sheaf, under the thread's lock, so that
+/// another thread can take over what an idle one keeps.
+///
+///     bin (one sheaf) <-> full sheaves of the thread <-> barn <-> slabs
+///
+/// What the stacks may hold is bounded by bytes, less per thread when there are many.
+///
+/// A thread starts without a heap: its bins are no_bins, dummies all of them.  It gets one at its
+/// first allocation (boot.hpp) and gives it back at its end; before and after it allocates straight
+/// from the slabs.
+///
+/// Lock: thread_heap::lock guards everything but the bins, which are the owner's alone to pop and
+/// push; attaching and detaching their sheaves is done by the owner with the lock held.
+
+#include "slab/kmem_cache.hpp"
+
+namespace bsl
+{
+
+struct thread_bins
+{
+    bin of_class[nr_classes];
+};
+
+/// Dummies: every operation on them takes the slow path.
+extern constinit thread_bins no_bins;
+
+class thread_heap
+{
+public:
+    thread_heap() = default;
+
+    mutex lock{lock_rank::thread};
+    list_head link; ///< in the registry
+
+    /// Takes an object of a class; nullptr when the zone must grow first.  `zeros`: it was never
+    /// touched.  Owner only.
+    void* alloc(unsigned size_class, bool& zeros);
+
+    /// Gives an object of a class back.  Owner only.
+    void free(void* object, unsigned size_class);
+
+    /// Gives all that this thread keeps back to the slabs and the zone.  By the owner, or by another
+    /// thread if the owner cannot run (it has ended, or is frozen out by fork).
+    void drain();
+
+    /// The same for a thread that may be running: all but the last objects of each bin.
+    void drain_from_outside();
+
+    thread_bins& bins() { return bins_; }
+
+    /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
+    std::size_t nr_cached(unsigned size_class);
+
+    /// Pages in this thread's pageset.
+    std::size_t nr_pages_held() const { return pages_.nr_pages_held(); }
+
+private:
+    void* refill(unsigned size_class, bool& zeros) BSL_TSA(requires_capability(lock));
+    void free_slow(void* object, unsigned size_class) BSL_TSA(requires_capability(lock));
+    bool keeps_another(const kmem_cache& cache, unsigned size_class) const
+        BSL_TSA(requires_capability(lock));
+    sheaf* take_spare() BSL_TSA(requires_capability(lock));
+    void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
+    void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
+    void drain_stacks() BSL_TSA(requires_capability(lock));
+
+    thread_bins bins_;
+    sheaf_stack full_[nr_slab_classes];
+    sheaf_stack spare_; ///< empty sheaves, of any class
+    pageset pages_;
+    std::size_t large_bytes_ = 0; ///< objects above slab_size_max in bins
+};
+static_assert(sizeof(thread_heap) <= thread_heap_size);
+
+/// Bytes of full sheaves that a thread may keep of one class; set by the registry when threads come
+/// and go.
+void set_thread_class_bytes(std::size_t bytes);
+
+/// Empties the barns of all caches into their slabs, and gives empty slabs back.
+void drain_barns();
+
+} // namespace bsl

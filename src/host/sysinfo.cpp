@@ -1,0 +1,40 @@
+#include "host/sysinfo.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+namespace bsl::host
+{
+
+unsigned nr_cpus()
+{
+    static constinit unsigned cached = 0;
+    if (cached == 0) {
+        const int saved = errno;
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
+        const int n = known ? CPU_COUNT(&set) : 1;
+        cached = n < 1 ? 1 : static_cast<unsigned>(n);
+        errno = saved;
+    }
+    return cached;
+}
+
+std::size_t address_space_limit()
+{
+    rlimit limit{};
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+bool is_secure_execution()
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
+} // namespace bsl::host

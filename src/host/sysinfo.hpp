@@ -1,0 +1,19 @@
+#pragma once
+
+/// Facts about the machine and the process's limits.
+
+#include <cstddef>
+
+namespace bsl::host
+{
+
+/// Processors this process may run on when it asked first; at least 1.
+unsigned nr_cpus();
+
+/// RLIMIT_AS in bytes; SIZE_MAX without a limit.
+std::size_t address_space_limit();
+
+/// Does the process run with more rights than its caller (setuid and the like)?
+bool is_secure_execution();
+
+} // namespace bsl::host

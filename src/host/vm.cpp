@@ -1,0 +1,138 @@
+#include "host/vm.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+namespace bsl::host
+{
+
+namespace
+{
+
+class errno_guard
+{
+public:
+    errno_guard() : saved_(errno) {}
+    ~errno_guard() { errno = saved_; }
+    errno_guard(const errno_guard&) = delete;
+    errno_guard& operator=(const errno_guard&) = delete;
+
+private:
+    int saved_;
+};
+
+constexpr int anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+void* map_somewhere(void* hint, std::size_t size, int protection)
+{
+    errno_guard keep;
+    if (hint != nullptr) {
+        // Kernels before 4.17 take the flag for a mere hint; either way the result is what counts.
+        void* at = mmap(hint, size, protection, anonymous | MAP_FIXED_NOREPLACE, -1, 0);
+        if (at != MAP_FAILED)
+            return at;
+    }
+    void* at = mmap(nullptr, size, protection, anonymous, -1, 0);
+    return at == MAP_FAILED ? nullptr : at;
+}
+
+bool map_fixed(void* address, std::size_t size, int protection)
+{
+    errno_guard keep;
+    return mmap(address, size, protection, anonymous | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+bool advise(void* address, std::size_t size, int advice)
+{
+    errno_guard keep;
+    return madvise(address, size, advice) == 0;
+}
+
+} // namespace
+
+std::size_t page_size()
+{
+    static constinit std::size_t cached = 0;
+    if (cached == 0)
+        cached = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    return cached;
+}
+
+void* map(void* hint, std::size_t size)
+{
+    return map_somewhere(hint, size, PROT_READ | PROT_WRITE);
+}
+
+void* reserve(void* hint, std::size_t size)
+{
+    return map_somewhere(hint, size, PROT_NONE);
+}
+
+void* map_zeros(std::size_t size)
+{
+    return map_somewhere(nullptr, size, PROT_READ);
+}
+
+bool commit(void* address, std::size_t size)
+{
+    errno_guard keep;
+    return mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool unmap(void* address, std::size_t size)
+{
+    errno_guard keep;
+    return munmap(address, size) == 0;
+}
+
+bool unmap_and_reserve(void* address, std::size_t size)
+{
+    return map_fixed(address, size, PROT_NONE);
+}
+
+bool map_over(void* address, std::size_t size)
+{
+    return map_fixed(address, size, PROT_READ | PROT_WRITE);
+}
+
+bool discard(void* address, std::size_t size)
+{
+    return advise(address, size, MADV_DONTNEED);
+}
+
+bool populate(void* address, std::size_t size)
+{
+    return advise(address, size, MADV_POPULATE_WRITE);
+}
+
+bool move_frames(void* from, void* to, std::size_t size)
+{
+    errno_guard keep;
+    constexpr int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+    return mremap(from, size, size, flags, to) != MAP_FAILED;
+}
+
+bool move_mapping(void* from, void* to, std::size_t size)
+{
+    errno_guard keep;
+    return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+}
+
+void advise_huge(void* address, std::size_t size, bool wanted)
+{
+    advise(address, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+} // namespace bsl::host

@@ -1,0 +1,54 @@
+#pragma once
+
+/// The only door to the kernel's virtual memory.
+///
+/// Sizes are bytes, addresses and sizes are multiples of host::page_size() unless a function says
+/// otherwise.  Results: a pointer or nullptr, true or false; errno is left as it was, so that no
+/// room above has to mind it.  No function allocates, takes a lock or blocks for long.
+
+#include <cstddef>
+
+namespace bsl::host
+{
+
+/// Bytes of a page of the running kernel (4096, 16384 or 65536).
+std::size_t page_size();
+
+/// Fresh zeroed memory, readable and writable; at `hint` if that range is empty, else anywhere.
+void* map(void* hint, std::size_t size);
+
+/// As map(), but inaccessible: reserves addresses, no memory, and counts to no commit limit.
+void* reserve(void* hint, std::size_t size);
+
+/// As map(), but readable only: reads as zeros and counts to no commit limit.
+void* map_zeros(std::size_t size);
+
+/// Makes a reserved or zeros-only range writable.  False when the system refuses (a limit).
+bool commit(void* address, std::size_t size);
+
+/// Gives a range of map(), reserve() back, addresses and all.
+bool unmap(void* address, std::size_t size);
+
+/// Replaces a range with inaccessible addresses, one syscall, whatever was there.
+bool unmap_and_reserve(void* address, std::size_t size);
+
+/// Replaces a range with fresh zeroed memory, whatever was there.
+bool map_over(void* address, std::size_t size);
+
+/// Gives the memory of a range back; the addresses stay and read as zeros.
+bool discard(void* address, std::size_t size);
+
+/// Faults a range in, to be written.  False where the kernel cannot (Linux before 5.14).
+bool populate(void* address, std::size_t size);
+
+/// Moves the frames of [from, from + size) to `to`, replacing what is mapped there.  The source
+/// stays mapped and reads as zeros (MREMAP_DONTUNMAP, Linux 5.7).
+bool move_frames(void* from, void* to, std::size_t size);
+
+/// As move_frames(), but the source is unmapped: works on every kernel.
+bool move_mapping(void* from, void* to, std::size_t size);
+
+/// Huge pages for a range: wanted, or never.
+void advise_huge(void* address, std::size_t size, bool wanted);
+
+} // namespace bsl::host

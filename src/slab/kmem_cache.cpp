@@ -1,0 +1,480 @@
+/*
+ * Slabs of objects: from pages to objects (refill) and back (flush).
+ *
+ * Both work on many objects at a time.  refill() looks for a free object in this order, each step
+ * costing more than the one before:
+ *
+ *     the fullest partial slab of this shard > one of another shard > a new slab
+ *
+ * flush() first finds the slab of every object, without a lock, which is where the cache misses are;
+ * then it sets their bits, one locked pass per home shard.  A bit that is set already is a double
+ * free: it costs nothing to see, so it is always seen.
+ *
+ * Slabs start small and grow with the number a shard has: a class that a program uses once costs one
+ * page, a busy one gets slabs of up to 2^order_max pages.
+ */
+#include "slab/kmem_cache.hpp"
+
+#include "arena/arena.hpp"
+#include "arena/class_map.hpp"
+#include "arena/mem_section.hpp"
+#include "arena/memblock.hpp"
+#include "base/check.hpp"
+#include "host/sysinfo.hpp"
+#include "host/thread.hpp"
+#include "slab/cache_table.hpp"
+#include "slab/misuse.hpp"
+
+#include <new>
+
+namespace bsl
+{
+
+namespace
+{
+
+/// A shard's node of a cache, made when first used.
+constinit std::atomic<kmem_cache_node*> nodes[nr_shards_max][nr_caches];
+
+std::uint64_t& bitmap_word(page& head, unsigned index)
+{
+    return (&head)[index / objects_per_page_max].free_objects[index % objects_per_page_max / 64];
+}
+
+std::uint64_t bit_in_word(unsigned index)
+{
+    return std::uint64_t{1} << (index % 64);
+}
+
+/// Which quarter full: 0 has the fewest free objects.
+unsigned fullness(unsigned nr_free, unsigned nr_objects)
+{
+    const unsigned f = 4 * nr_free;
+    return unsigned{f >= nr_objects} + unsigned{f >= 2 * nr_objects} + unsigned{f >= 3 * nr_objects};
+}
+
+void add(std::atomic<std::uint32_t>& counter, std::size_t n)
+{
+    // Written under the node's lock only; atomic for those who read it without.
+    counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(n),
+                  std::memory_order_relaxed);
+}
+
+void subtract(std::atomic<std::uint32_t>& counter, std::size_t n)
+{
+    counter.store(counter.load(std::memory_order_relaxed) - static_cast<std::uint32_t>(n),
+                  std::memory_order_relaxed);
+}
+
+} // namespace
+
+unsigned nr_shards()
+{
+    const unsigned cpus = host::nr_cpus();
+    return cpus < nr_shards_max ? cpus : nr_shards_max;
+}
+
+unsigned current_shard()
+{
+    return host::current_cpu() % nr_shards();
+}
+
+// --- nodes -------------------------------------------------------------------------------------
+
+kmem_cache_node* kmem_cache::node(unsigned shard) const
+{
+    return nodes[shard][number_].load(std::memory_order_acquire);
+}
+
+kmem_cache_node* kmem_cache::make_node(unsigned shard) const
+{
+    if (kmem_cache_node* existing = node(shard))
+        return existing;
+    void* at = memblock_alloc(sizeof(kmem_cache_node));
+    if (at == nullptr)
+        return nullptr;
+    auto* made = new (at) kmem_cache_node;
+    kmem_cache_node* expected = nullptr;
+    // The loser of a race loses a few hundred bytes, once.
+    return nodes[shard][number_].compare_exchange_strong(expected, made, std::memory_order_acq_rel)
+               ? made
+               : expected;
+}
+
+// --- slabs -------------------------------------------------------------------------------------
+
+unsigned kmem_cache::objects_in(unsigned order) const
+{
+    if (is_single())
+        return 1;
+    const std::uint64_t bytes = nr_pages(order) << page_shift;
+    return static_cast<unsigned>(bytes * reciprocal_ >> 32);
+}
+
+std::size_t kmem_cache::slab_pages(unsigned order) const
+{
+    return is_single() ? size_ >> page_shift : nr_pages(order);
+}
+
+/// A new slab, in no list, all of its objects free.  nullptr when the zone has no pages.
+page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const
+{
+    const unsigned grown = order_min_ + ilog2(1 + nr_slabs / 2);
+    const unsigned order = grown < order_max_ ? grown : order_max_;
+    const migrate_type type = is_single() ? migrate_type::run : migrate_type::slab;
+    char* start = nullptr;
+    if (pages != nullptr) {
+        start = pages->alloc(zone_normal, order, type);
+    } else {
+        mutex_guard guard(zone_normal.lock);
+        start = zone_normal.alloc_block(order, type);
+    }
+    if (start == nullptr)
+        return nullptr;
+
+    const std::size_t used = slab_pages(order);
+    if (used < nr_pages(order)) {
+        mutex_guard guard(zone_normal.lock);
+        zone_normal.free_run(start + (used << page_shift), nr_pages(order) - used);
+    }
+    page& head = page_of(pageblock_of(start), start);
+    const unsigned objects = objects_in(order);
+    const std::size_t described = is_single() ? 1 : used;
+    for (std::size_t i = 0; i < described; ++i) {
+        page& p = (&head)[i];
+        p.state = page_state::slab;
+        p.order = static_cast<std::uint8_t>(order);
+        p.cache = number_;
+        for (unsigned w = 0; w < objects_per_page_max / 64; ++w) {
+            const unsigned from = static_cast<unsigned>(i * objects_per_page_max) + w * 64;
+            const unsigned here = objects <= from ? 0 : objects - from < 64 ? objects - from : 64;
+            p.free_objects[w] = here == 0 ? 0 : bit_run(0, here);
+        }
+    }
+    head.start = start;
+    head.shard = static_cast<std::uint8_t>(shard);
+    head.nr_free = static_cast<std::uint16_t>(objects);
+    head.colour = 0;
+    if (!is_single())
+        page_classes.set(start, used, size_class_);
+    return &head;
+}
+
+/// Gives the pages of a slab that is in no list and wholly free back.
+void kmem_cache::free_slab(pageset* pages, page& head) const
+{
+    const unsigned order = head.order;
+    const std::size_t used = slab_pages(order);
+    char* start = head.start;
+    if (!is_single())
+        page_classes.set(start, used, 0);
+    const std::size_t described = is_single() ? 1 : used;
+    for (std::size_t i = 0; i < described; ++i)
+        (&head)[i].state = page_state::free;
+    if (pages != nullptr) {
+        pages->free(zone_normal, start, used);
+        return;
+    }
+    mutex_guard guard(zone_normal.lock);
+    zone_normal.free_run(start, used);
+}
+
+void kmem_cache::free_all(pageset* pages, list_head& slabs) const
+{
+    list_for_each<page, &page::lru>(slabs, [&](page& head) {
+        list_head::remove(head.lru);
+        free_slab(pages, head);
+    });
+}
+
+/// Puts a slab into the list that its free objects say it belongs to.
+void kmem_cache::list_by_fullness(kmem_cache_node& home, page& head) const
+{
+    const unsigned objects = objects_in(head.order);
+    if (head.nr_free == 0)
+        return;
+    if (head.nr_free == objects) {
+        home.empty.insert_front(head.lru);
+        add(home.nr_empty, 1);
+        return;
+    }
+    home.partial[fullness(head.nr_free, objects)].insert_front(head.lru);
+}
+
+// --- from slabs to objects ---------------------------------------------------------------------
+
+/// Takes the slab to serve from next off its list.
+page* kmem_cache::take_partial(kmem_cache_node& from) const
+{
+    list_head* node = nullptr;
+    for (unsigned i = 0; i < nr_fullness_lists && node == nullptr; ++i)
+        node = from.partial[i].front();
+    if (node == nullptr) {
+        node = from.empty.front();
+        if (node == nullptr)
+            return nullptr;
+        subtract(from.nr_empty, 1);
+    }
+    list_head::remove(*node);
+    return list_entry<page, &page::lru>(node);
+}
+
+/// Takes objects in address order.  Of pages that hold no memory yet it opens one at most: what is
+/// not asked for is not touched.
+unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, bool& zeros) const
+{
+    pageblock& block = pageblock_of(head.start);
+    const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
+    const std::size_t pages = slab_pages(head.order);
+    const std::size_t dirty = block.dirty.count(first_page, pages);
+    bool all_dirty = dirty == pages;
+    bool opened = false;
+    zeros = dirty == 0;
+
+    char* const first = head.start + head.colour * malloc_alignment;
+    const unsigned words = (objects_in(head.order) + 63) / 64;
+    unsigned n = 0;
+    for (unsigned w = 0; w < words && n < want; ++w) {
+        std::uint64_t& word = bitmap_word(head, w * 64);
+        while (word != 0 && n < want) {
+            const unsigned index = w * 64 + lowest_bit(word);
+            char* object = first + std::size_t{index} * size_;
+            if (!all_dirty) {
+                const auto from = static_cast<std::size_t>(object - block.start) >> page_shift;
+                const auto last = static_cast<std::size_t>(object + size_ - 1 - block.start) >>
+                                  page_shift;
+                if (block.dirty.find(from, last + 1, false) != last + 1) {
+                    if (opened)
+                        return n;
+                    block.dirty.set(from, last + 1 - from);
+                    opened = true;
+                }
+            }
+            objects[n++] = object;
+            word &= word - 1;
+            --head.nr_free;
+        }
+    }
+    return n;
+}
+
+unsigned kmem_cache::take_from_node(kmem_cache_node& from, void** objects, unsigned want,
+                                    bool& zeros) const
+{
+    mutex_guard guard(from.lock);
+    page* slab = take_partial(from);
+    if (slab == nullptr)
+        return 0;
+    const unsigned n = take_objects(*slab, objects, want, zeros);
+    subtract(from.nr_free, n);
+    list_by_fullness(from, *slab);
+    return n;
+}
+
+refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
+                                 unsigned want) const
+{
+    bool zeros = false;
+    kmem_cache_node* home = make_node(shard);
+    if (home == nullptr)
+        return {0, false};
+    if (unsigned n = take_from_node(*home, objects, want, zeros))
+        return {n, zeros};
+
+    // Other shards' free objects before new pages: memory must not grow because threads move.
+    for (unsigned i = 1; i < nr_shards(); ++i) {
+        kmem_cache_node* other = node((shard + i) % nr_shards());
+        if (other == nullptr || other->nr_free.load(std::memory_order_relaxed) == 0)
+            continue;
+        if (unsigned n = take_from_node(*other, objects, want, zeros))
+            return {n, zeros};
+    }
+
+    page* slab = make_slab(pages, shard, home->nr_slabs.load(std::memory_order_relaxed));
+    if (slab == nullptr)
+        return {0, false};
+    const unsigned room = objects_in(slab->order);
+    mutex_guard guard(home->lock);
+    if (!is_single()) {
+        const std::size_t rest = (nr_pages(slab->order) << page_shift) - std::size_t{room} * size_;
+        const std::size_t unit = natural_alignment(size_);
+        const std::size_t offset = home->next_colour * unit;
+        slab->colour = static_cast<std::uint8_t>(offset / malloc_alignment);
+        const bool wraps = offset + unit > rest || offset + unit > UINT8_MAX * malloc_alignment;
+        home->next_colour = static_cast<std::uint8_t>(wraps ? 0 : home->next_colour + 1);
+        if (offset > rest)
+            slab->colour = 0; // slabs of different order have different room
+    }
+    add(home->nr_slabs, 1);
+    add(home->nr_objects, room);
+    add(home->nr_pages_held, slab_pages(slab->order));
+    const unsigned n = take_objects(*slab, objects, want, zeros);
+    add(home->nr_free, room - n);
+    list_by_fullness(*home, *slab);
+    return {n, zeros};
+}
+
+void* kmem_cache::alloc_one() const
+{
+    void* object = nullptr;
+    return refill(nullptr, current_shard(), &object, 1).count != 0 ? object : nullptr;
+}
+
+// --- from objects to slabs ---------------------------------------------------------------------
+
+object_position locate(const void* address, const page& of_address)
+{
+    const kmem_cache& cache = all_caches[of_address.cache];
+    const pfn_t in_block = address_to_pfn(address) & (nr_pages(of_address.order) - 1);
+    auto* head = const_cast<page*>(&of_address - in_block);
+    char* const first = head->start + head->colour * malloc_alignment;
+
+    object_position at{head, &cache, first, 0, 0, false};
+    if (static_cast<const char*>(address) < first)
+        return at;
+    const auto offset = static_cast<std::size_t>(static_cast<const char*>(address) - first);
+    const unsigned index =
+        cache.is_single() ? 0 : static_cast<unsigned>(offset * cache.reciprocal_ >> 32);
+    at.index = index;
+    at.object = first + std::size_t{index} * cache.size_;
+    at.offset = offset - std::size_t{index} * cache.size_;
+    at.is_object = index < cache.objects_in(head->order);
+    return at;
+}
+
+bool is_free(const object_position& at)
+{
+    return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
+}
+
+/// A slab of one object needs one bit of its bitmap; the second word is the mark.
+bool park(page& head)
+{
+    std::atomic_ref<std::uint64_t> parked(head.free_objects[1]);
+    return (head.free_objects[0] & 1) == 0 && parked.exchange(1, std::memory_order_acq_rel) == 0;
+}
+
+void unpark(const void* object)
+{
+    page& head = page_of(pageblock_of(object), object);
+    std::atomic_ref<std::uint64_t>(head.free_objects[1]).store(0, std::memory_order_release);
+}
+
+/// Sets the bits of those objects among `at` whose home is `shard`.
+void kmem_cache::put_objects(unsigned shard, const object_position* at, unsigned n,
+                             list_head& emptied) const
+{
+    kmem_cache_node& home = *node(shard);
+    const std::size_t keep = empty_slab_bytes_max;
+    mutex_guard guard(home.lock);
+    for (unsigned i = 0; i < n; ++i) {
+        page& head = *at[i].head;
+        if (head.shard != shard)
+            continue;
+        if (is_free(at[i]))
+            report_double_free("free", at[i]);
+        const unsigned objects = objects_in(head.order);
+        const unsigned before = head.nr_free == 0 ? nr_fullness_lists
+                                                  : fullness(head.nr_free, objects);
+        bitmap_word(head, at[i].index) |= bit_in_word(at[i].index);
+        ++head.nr_free;
+        add(home.nr_free, 1);
+        if (before == fullness(head.nr_free, objects) && head.nr_free != objects)
+            continue;
+        if (before != nr_fullness_lists)
+            list_head::remove(head.lru);
+        const std::size_t bytes = slab_pages(head.order) << page_shift;
+        const std::size_t kept = home.nr_empty.load(std::memory_order_relaxed) * bytes;
+        if (head.nr_free == objects && kept + bytes > keep) {
+            subtract(home.nr_slabs, 1);
+            subtract(home.nr_objects, objects);
+            subtract(home.nr_free, objects);
+            subtract(home.nr_pages_held, slab_pages(head.order));
+            emptied.insert_front(head.lru);
+            continue;
+        }
+        list_by_fullness(home, head);
+    }
+}
+
+void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
+{
+    object_position at[sheaf_capacity_max];
+    VM_BUG_ON(n > sheaf_capacity_max);
+    std::uint32_t shards = 0;
+    for (unsigned i = 0; i < n; ++i) {
+        const page* p = virt_to_page(objects[i]);
+        if (p == nullptr || p->state != page_state::slab)
+            report_free_page("free", objects[i]);
+        at[i] = locate(objects[i], *p);
+        if (at[i].cache != this)
+            report_wrong_cache("free", objects[i], *this, at[i]);
+        if (!at[i].is_object || at[i].offset != 0)
+            report_not_start("free", objects[i], at[i]);
+        shards |= 1u << at[i].head->shard;
+    }
+    list_head emptied;
+    for (; shards != 0; shards &= shards - 1)
+        put_objects(lowest_bit(shards), at, n, emptied);
+    free_all(pages, emptied);
+}
+
+void kmem_cache::disown_single(page& head) const
+{
+    VM_BUG_ON(!is_single() || head.nr_free != 0);
+    kmem_cache_node& home = *node(head.shard);
+    mutex_guard guard(home.lock);
+    subtract(home.nr_slabs, 1);
+    subtract(home.nr_objects, 1);
+    subtract(home.nr_pages_held, slab_pages(head.order));
+    head.state = page_state::free;
+}
+
+void kmem_cache::shrink() const
+{
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        kmem_cache_node* home = node(shard);
+        if (home == nullptr)
+            continue;
+        list_head emptied;
+        {
+            mutex_guard guard(home->lock);
+            list_for_each<page, &page::lru>(home->empty, [&](page& head) {
+                list_head::remove(head.lru);
+                subtract(home->nr_empty, 1);
+                subtract(home->nr_slabs, 1);
+                subtract(home->nr_objects, objects_in(head.order));
+                subtract(home->nr_free, objects_in(head.order));
+                subtract(home->nr_pages_held, slab_pages(head.order));
+                emptied.insert_front(head.lru);
+            });
+        }
+        free_all(nullptr, emptied);
+    }
+}
+
+void kmem_cache::validate() const
+{
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        kmem_cache_node* home = node(shard);
+        if (home == nullptr)
+            continue;
+        mutex_guard guard(home->lock);
+        std::size_t listed_free = 0;
+        const auto check = [&](page& head) {
+            std::size_t bits = 0;
+            for (unsigned w = 0; w * 64 < objects_in(head.order); ++w)
+                bits += static_cast<std::size_t>(std::popcount(bitmap_word(head, w * 64)));
+            VM_BUG_ON(head.state != page_state::slab || head.cache != number_);
+            VM_BUG_ON(bits != head.nr_free);
+            VM_BUG_ON(head.shard != shard);
+            listed_free += bits;
+        };
+        for (list_head& list : home->partial)
+            list_for_each<page, &page::lru>(list, check);
+        list_for_each<page, &page::lru>(home->empty, check);
+        VM_BUG_ON(listed_free != home->nr_free.load(std::memory_order_relaxed));
+    }
+}
+
+} // namespace bsl

@@ -1,0 +1,179 @@
+#pragma once
+
+/// Object caches: slabs of equal objects.
+///
+/// A slab is one block of the buddy system, cut into objects.  Which objects are free stands in a
+/// bitmap in the struct pages of its pages, outside of the slab: a free object holds no link, cannot
+/// be a way into the allocator, and its page can be given back to the system.
+///
+///     slab of order 1, objects of 80 bytes:
+///
+///     | colour | object 0 | object 1 |  …  | object 101 | rest |
+///     page 0                    page 1
+///       free_objects: bits 0 … 255   bits 256 … 511, of which 102 are in use
+///
+/// A slab is full (no free object; in no list), partial (in a list of its node), or empty (kept by
+/// its node up to empty_slab_bytes_max, otherwise freed).  A cache has one node per shard; a slab's
+/// home node never changes.  Partial slabs are listed by fullness, and the fullest serves first.
+///
+/// Objects leave a slab many at a time, of one slab and in address order, and come back many at a
+/// time: that is refill() and flush(), the two halves of every sheaf's life.  Pages of a slab are
+/// touched one by one as refills reach them.
+///
+/// Objects above slab_size_max have a slab each, of exactly their pages.
+///
+/// Locks: a node's lock guards its lists and the bitmaps of its slabs.  Pages are taken from and given
+/// to the pageset or zone with the node's lock released.
+
+#include "arena/page.hpp"
+#include "base/cpu.hpp"
+#include "buddy/pageset.hpp"
+#include "slab/barn.hpp"
+#include "slab/size_class.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace bsl
+{
+
+/// Partial slabs by free objects: quarter 0 is the fullest.
+inline constexpr unsigned nr_fullness_lists = 4;
+
+/// One shard of a cache.
+struct alignas(cache_line_size) kmem_cache_node
+{
+    mutex lock{lock_rank::node};
+    list_head partial[nr_fullness_lists];
+    list_head empty;
+    /// Written under the lock, read by reports without.
+    std::atomic<std::uint32_t> nr_slabs{0};
+    std::atomic<std::uint32_t> nr_empty{0};
+    std::atomic<std::uint32_t> nr_objects{0};   ///< room in all slabs
+    std::atomic<std::uint32_t> nr_free{0};      ///< set bits in all slabs
+    std::atomic<std::uint32_t> nr_pages_held{0}; ///< pages of all slabs
+    std::uint8_t next_colour = 0; ///< in units of the objects' alignment
+
+    barn sheaves;
+};
+
+struct refill_result
+{
+    unsigned count; ///< 0: the zone has no pages left; the caller grows it and tries again
+    bool all_zeros; ///< no page of the objects was touched since the kernel gave it
+};
+
+struct object_position;
+
+class kmem_cache
+{
+public:
+    constexpr kmem_cache(unsigned number, unsigned size_class, std::string_view name,
+                         std::size_t size);
+
+    std::size_t size() const { return size_; }
+    unsigned size_class() const { return size_class_; } ///< 0: not one of malloc's
+    std::string_view name() const { return {name_}; }
+
+    /// Objects in a sheaf of this cache.
+    unsigned sheaf_capacity() const { return sheaf_capacity_; }
+    /// Do objects have a slab each?
+    bool is_single() const { return size_ > slab_size_max; }
+
+    /// Takes at most `want` free objects, all of one slab, ascending by address.
+    refill_result refill(pageset* pages, unsigned shard, void** objects, unsigned want) const;
+
+    /// Gives objects back.  Aborts with a message on one that is no object of this cache in use.
+    void flush(pageset* pages, void* const* objects, unsigned n) const;
+
+    /// One object at a time, without sheaves.  alloc_one() is nullptr when the zone must grow first.
+    void* alloc_one() const;
+    void free_one(void* object) const { flush(nullptr, &object, 1); }
+
+    /// Forgets a slab of one object, whose pages the caller takes over.
+    void disown_single(page& head) const;
+
+    /// Gives empty slabs back to the zone.
+    void shrink() const;
+
+    /// nullptr where this shard has not been used.
+    kmem_cache_node* node(unsigned shard) const;
+
+    /// A slab's number of objects.
+    unsigned objects_in(unsigned order) const;
+
+    void validate() const;
+
+private:
+    friend struct object_position locate(const void*, const page&);
+
+    kmem_cache_node* make_node(unsigned shard) const;
+    page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
+    unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want, bool& zeros) const;
+    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
+    void free_slab(pageset* pages, page& head) const;
+    unsigned take_objects(page& head, void** objects, unsigned want, bool& zeros) const;
+    void put_objects(unsigned shard, const object_position* at, unsigned n, list_head& emptied) const;
+    void list_by_fullness(kmem_cache_node& home, page& head) const
+        BSL_TSA(requires_capability(home.lock));
+    void free_all(pageset* pages, list_head& slabs) const;
+    std::size_t slab_pages(unsigned order) const;
+
+    char name_[16]; ///< terminated
+    std::uint32_t size_;
+    std::uint32_t reciprocal_; ///< ceil(2^32 / size): index = offset * reciprocal >> 32
+    std::uint16_t number_;     ///< in all_caches
+    std::uint8_t size_class_;
+    std::uint8_t order_min_;
+    std::uint8_t order_max_;
+    std::uint8_t sheaf_capacity_;
+};
+
+/// What is at an address inside a slab.
+struct object_position
+{
+    page* head;              ///< struct page of the slab's first page
+    const kmem_cache* cache;
+    char* object;            ///< start of the object at the address
+    std::size_t offset;      ///< of the address in the object
+    unsigned index;          ///< of the object in the slab
+    bool is_object;          ///< false: the colour or the rest; object, offset, index mean nothing
+};
+
+/// Position of an address, given its struct page, which is a slab's.
+object_position locate(const void* address, const page& of_address);
+
+/// Is the object free in its slab?  Objects in sheaves are not.  Without the node's lock a hint.
+bool is_free(const object_position& at);
+
+/// Objects that have a slab each are marked while they lie in a sheaf, so that a double free is seen
+/// at once.  park() is false when the object is parked already or was never handed out.
+bool park(page& head);
+void unpark(const void* object);
+
+/// Shards in use: one per processor, at most nr_shards_max.
+unsigned nr_shards();
+/// The shard that serves this thread now.
+unsigned current_shard();
+
+/// The allocator's own objects.
+enum class own_cache : unsigned { sheaf, thread_heap, vm_area, nr };
+inline constexpr unsigned nr_own_caches = static_cast<unsigned>(own_cache::nr);
+inline constexpr unsigned nr_caches = nr_classes + nr_own_caches;
+
+/// All caches by number: malloc's by size class ([0] serves nobody), then our own.
+extern const std::array<kmem_cache, nr_caches> all_caches;
+
+inline const kmem_cache& kmalloc_cache(unsigned size_class)
+{
+    return all_caches[size_class];
+}
+
+inline const kmem_cache& cache_for(own_cache which)
+{
+    return all_caches[nr_classes + static_cast<unsigned>(which)];
+}
+
+} // namespace bsl
