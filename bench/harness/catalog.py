@@ -46,8 +46,8 @@ def _program(path, *arguments):
 
 def _micro(quick):
     def make(name, path, full, short, about):
-        return Workload(f"micro/{name}", "micro", _program(f"micro/{path}", short if quick else full),
-                        about, timed_by="cases", reports=True)
+        command = _program(f"micro/{path}", short if quick else full)
+        return Workload(f"micro/{name}", "micro", command, about, timed_by="cases", reports=True)
 
     return [
         make("pair", "pair", "mode=0", "mode=0 step=8 repeat=5",
@@ -105,15 +105,15 @@ def _special(quick):
         return Workload(f"special/{name}", "special", _program(f"special/{path}", arguments), about,
                         reports=True, **more)
 
-    size = "work=134217728" if quick else ""
+    holes = "work=134217728 blocks=3" if quick else ""
     made = [
         Workload("special/startup", "special", ["/bin/true"], "/bin/true, many times",
                  launches=60 if quick else 300),
-        make("huge_in_holes", "fragmented_huge", f"keep=16 {size}",
+        make("huge_in_holes", "fragmented_huge", f"keep=16 {holes}",
              "64 MiB blocks after 1 GiB of pieces of which every 16th lives", memory_mib=2500),
-        make("huge_after_free", "fragmented_huge", f"keep=0 {size}",
+        make("huge_after_free", "fragmented_huge", f"keep=0 {holes}",
              "the same, all pieces freed", memory_mib=2500),
-        make("realloc_to_1G", "realloc_huge", size, "one block grown in 64 KiB steps",
+        make("realloc_to_1G", "realloc_huge", "work=33554432" if quick else "", "one block grown in 64 KiB steps",
              memory_mib=2500),
         Workload("special/10_feed_400", "special",
                  _program("patterns/producer_consumer", "producers=10 consumers=400",

@@ -126,7 +126,10 @@ class Session:
         counts = {}
         for allocator in self.allocators:
             self.progress.step(f"counting instructions: {allocator.name}")
-            counts[allocator.name] = instructions.per_operation(allocator)
+            try:
+                counts[allocator.name] = instructions.per_operation(allocator, self.allocators[0])
+            except measure.Failed as failure:
+                self.warn(f"counting instructions of {allocator.name}: {failure}")
         self.progress.end()
         return counts
 

@@ -53,8 +53,8 @@ def _summary(summary, allocators):
         for metric in METRICS:
             means = summary[group][metric]
             if any(means.values()):
-                lines.append([f"{group}: {TITLES[metric]}",
-                              *(f"{means[one]:.3f}" if means[one] else "–" for one in allocators)])
+                cells = [f"{means[one]:.3f}" if means[one] else "–" for one in allocators]
+                lines.append([f"{group}: {TITLES[metric]}", *cells])
     text = ["Geometric means over the workloads of a group, each relative to the best peer "
             f"(the best of all but {US}) in that workload: 1.000 is as good as always having "
             "chosen the best peer.", ""]
@@ -74,6 +74,12 @@ def _losses(losses, allocators):
         [[f"{one['row']}: {TITLES[one['metric']]}", f"{one['ratio']:.2f}",
           number(one["us"], one["unit"]), number(one["best"], one["unit"]), one["by"],
           "noise" if one["within_spread"] else ""] for one in losses])
+
+
+def _instructions(counts):
+    operations = list(dict.fromkeys(name for one in counts.values() for name in one))
+    return _table(["", *counts], [[name, *(str(one.get(name, "–")) for one in counts.values())]
+                                  for name in operations])
 
 
 def _processes(workloads, rows, allocators):
@@ -111,5 +117,7 @@ def markdown(result, workloads, rows):
             chosen = [row for row in rows if row.group == group and row.metric == metric]
             if chosen:
                 text += [f"## {group}: {TITLES[metric]}", ""] + _comparison(chosen, allocators)
+    if result.get("instructions"):
+        text += ["## Instructions per operation", ""] + _instructions(result["instructions"])
     text += ["## Each process", ""] + _processes(workloads, rows, allocators)
     return "\n".join(text)

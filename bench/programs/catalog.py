@@ -34,7 +34,7 @@ def _python(quick):
 
 
 def _git(quick):
-    source = inputs.repository(400 if quick else 2500)
+    source = inputs.repository(200 if quick else 2500)
     copy = SCRATCH / "history.git"
     plain = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat"}
 
@@ -54,7 +54,7 @@ def _compilers(quick):
     cxx = [_first("g++"), "-std=c++20", "-fsyntax-only", "-DQUICK" if quick else "-DFULL", "-x",
            "c++", str(HERE / "heavy.cpp")]
     c = [_first("gcc"), "-O1", "-S", "-o", str(SCRATCH / "functions.s"),
-         inputs.c_source(100 if quick else 600)]
+         inputs.c_source(50 if quick else 600)]
     return [
         _real("g++", cxx, "g++ -fsyntax-only on headers heavy on templates"),
         _real("gcc", c, "gcc -O1 on generated C"),
@@ -62,7 +62,7 @@ def _compilers(quick):
 
 
 def _compressors(quick):
-    text = inputs.text(2 if quick else 16)
+    text = inputs.text(1 if quick else 16)
     return [
         _real("xz", ["xz", "-k", "-c", "-T1", "-1" if quick else "-3", text], "xz of made text"),
         _real("zstd", ["zstd", "-q", "-c", "-T2", "-6" if quick else "-12", text],
@@ -84,7 +84,7 @@ def real_programs(quick, warn):
                         stdin=inputs.sql(10_000 if quick else 80_000))]),
         ("gcc g++", "g++", lambda: _compilers(quick)),
         ("perl", "perl",
-         lambda: [_real("perl", ["perl", str(HERE / "work.pl"), inputs.text(2 if quick else 16)],
+         lambda: [_real("perl", ["perl", str(HERE / "work.pl"), inputs.text(1 if quick else 16)],
                         "word counts, hashes, substitutions, sorting")]),
         ("git", "git", lambda: _git(quick)),
         ("xz zstd", "xz-utils zstd", lambda: _compressors(quick)),
@@ -96,7 +96,7 @@ def real_programs(quick, warn):
         else:
             warn(f"no {programs} here (apt install {packages}): left out")
     if lua:
-        made.append(_real("lua", [lua, str(HERE / "work.lua"), "1" if quick else "5"],
+        made.append(_real("lua", [lua, str(HERE / "work.lua"), "0.3" if quick else "5"],
                           "tables, strings, closures"))
     else:
         warn("no lua here (apt install lua5.4): left out")

@@ -147,8 +147,9 @@ def repository(commits):
         stream = []
         for number in range(commits):
             message = f"Change number {number}: {' '.join(rng.choices(words, k=8))}\n"
+            second = 1_600_000_000 + number * 600
             stream.append(f"commit refs/heads/main\nmark :{number + 1}\n"
-                          f"committer Bench <bench@example.org> {1_600_000_000 + number * 600} +0000\n"
+                          f"committer Bench <bench@example.org> {second} +0000\n"
                           f"data {len(message)}\n{message}")
             if number:
                 stream.append(f"from :{number}\n")

@@ -1,4 +1,4 @@
--- What the Lua interpreter does as a workload: lua work.lua rounds
+-- What the Lua interpreter does as a workload: lua work.lua amount
 
 local seed = 42
 local function random(bound) -- the same on every version of Lua
@@ -68,6 +68,12 @@ local function rewriting(n)
   end)
 end
 
-for _ = 1, tonumber(arg[1]) do
-  print(count_words(60000), lists(150000), closures(100000), rewriting(60000))
+local amount = tonumber(arg[1])
+local function share(n) -- of one round
+  return math.floor(n * math.min(amount, 1))
+end
+
+for _ = 1, math.max(amount, 1) do
+  print(count_words(share(60000)), lists(share(150000)), closures(share(100000)),
+    rewriting(share(60000)))
 end

@@ -9,7 +9,9 @@ while (my $line = <$file>) {
     my @words = split /[ .]+/, $line;
     for my $i (0 .. $#words) {
         $count{$words[$i]}++;
-        push @{$neighbours{$words[$i - 1]}}, $words[$i] if $i && @{$neighbours{$words[$i - 1]} // []} < 20;
+        next unless $i;
+        my $list = $neighbours{$words[$i - 1]} //= [];
+        push @$list, $words[$i] if @$list < 20;
     }
     $line =~ s/(\w+) (\w+)/$2-$1/g;
     push @lines, join ' ', reverse map { ucfirst } split / /, $line if @lines < 40_000;

@@ -1,6 +1,6 @@
-/// Huge blocks in a fragmented heap: 1 GiB in pieces of 64 KiB to 4 MiB, each page written; then all
-/// but every 16th piece is freed (keep=16), or all of them (keep=0); then blocks of 64 MiB are
-/// allocated and written.  The process owns plenty of resident memory, but no 64 MiB in one piece.
+/// Huge blocks in a fragmented heap: 1 GiB in pieces of 64 KiB to 4 MiB, each page written; then
+/// all but every 16th piece is freed (keep=16), or all of them (keep=0); then blocks of 64 MiB are
+/// allocated and written.  The process owns much resident memory, but no 64 MiB in one piece.
 #include "common/bench.hpp"
 
 namespace
@@ -9,7 +9,7 @@ namespace
 constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = 1024 * kib;
 constexpr std::size_t huge = 64 * mib;
-constexpr std::size_t huge_blocks = 8;
+constexpr std::size_t max_huge_blocks = 8;
 
 std::size_t fill(bench::mapped_array<void*>& piece, std::size_t volume)
 {
@@ -38,8 +38,9 @@ int main(int argc, char** argv)
         if (keep == 0 || i % keep != 0)
             std::free(piece[i]);
 
-    std::int64_t sample[huge_blocks];
-    void* block[huge_blocks];
+    const std::size_t huge_blocks = std::min(options.size("blocks", 8), max_huge_blocks);
+    std::int64_t sample[max_huge_blocks];
+    void* block[max_huge_blocks] = {};
     for (std::size_t i = 0; i < huge_blocks; ++i) {
         const std::int64_t start = bench::now_ns();
         block[i] = bench::allocate(huge);
@@ -48,7 +49,7 @@ int main(int argc, char** argv)
     }
 
     bench::report report;
-    report.add_time("64M_block", 1, sample, huge_blocks);
+    report.add_time("64M_block", 1, sample, static_cast<long>(huge_blocks));
     report.add_value("end_rss_kib", bench::resident_kib());
     for (void* one : block)
         std::free(one);

@@ -120,21 +120,24 @@ bool maps_contain(pid_t child, const char* library)
     return found;
 }
 
-/// Lets the traced child run; looks at its map when it is about to exit.
+/// Lets the traced child run; looks at its map when it is about to exit.  It stops first when the
+/// program is in place (a plain SIGTRAP), then at each event we asked for, and for each signal that
+/// somebody sends to it, which it is to have.
 int wait_traced(pid_t child, const char* library, outcome& outcome)
 {
+    constexpr auto events = PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL;
     int status = 0;
     bool started = false;
     while (wait4(child, &status, __WALL, &outcome.usage) == child && WIFSTOPPED(status)) {
-        int signal = WSTOPSIG(status);
-        if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8)) {
-            outcome.loaded = !library || maps_contain(child, library);
-            signal = 0;
-        } else if (!started && signal == SIGTRAP) { // the exec
-            ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
+        const int event = status >> 16;
+        int signal = event ? 0 : WSTOPSIG(status);
+        if (!started) {
+            ptrace(PTRACE_SETOPTIONS, child, nullptr, events);
             started = true;
             signal = 0;
         }
+        if (event == PTRACE_EVENT_EXIT)
+            outcome.loaded = !library || maps_contain(child, library);
         ptrace(PTRACE_CONT, child, nullptr, signal);
     }
     return status;

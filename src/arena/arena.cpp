@@ -106,7 +106,7 @@ bool grow_by(std::size_t nr_blocks)
     char* start = map_aligned(hint, size);
     if (start == nullptr)
         return false;
-    const bool first = page_classes.span.load(std::memory_order_acquire) == 0;
+    const bool first = page_classes.span == 0;
     if (first && !page_classes.place(reinterpret_cast<std::uintptr_t>(start), start == hint)) {
         host::unmap(start, size);
         return false;

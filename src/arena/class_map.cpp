@@ -44,34 +44,29 @@ bool class_map::place(std::uintptr_t first_arena, bool as_hinted)
     std::uintptr_t from = first_arena;
     if (!as_hinted)
         from = first_arena > size / 2 ? round_down(first_arena - size / 2, gib) : 0;
-    bytes.store(static_cast<std::uint8_t*>(map), std::memory_order_relaxed);
-    start.store(from, std::memory_order_relaxed);
-    span.store(size, std::memory_order_release);
+    bytes = static_cast<std::uint8_t*>(map);
+    start = from;
+    span = size;
     return true;
 }
 
 bool class_map::cover(const void* address, std::size_t size)
 {
     const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(address);
-    const std::uintptr_t base = start.load(std::memory_order_relaxed);
-    const std::size_t covered = span.load(std::memory_order_relaxed);
-    if (from - base >= covered || from - base + size > covered)
+    if (from - start >= span || from - start + size > span)
         return true; // outside: the map has nothing to say of it
     const std::size_t unit = host::page_size();
-    const std::size_t first = round_down((from - base) >> page_shift, unit);
-    const std::size_t end = round_up((from - base + size) >> page_shift, unit);
-    return host::commit(bytes.load(std::memory_order_relaxed) + first, end - first);
+    const std::size_t first = round_down((from - start) >> page_shift, unit);
+    const std::size_t end = round_up((from - start + size) >> page_shift, unit);
+    return host::commit(bytes + first, end - first);
 }
 
 void class_map::set(const void* address, std::size_t nr, unsigned size_class)
 {
-    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(address) -
-                                  start.load(std::memory_order_relaxed);
     VM_BUG_ON(size_class >= nr_classes);
-    if (offset >= span.load(std::memory_order_relaxed))
-        return;
-    std::memset(bytes.load(std::memory_order_relaxed) + (offset >> page_shift),
-                static_cast<int>(size_class), nr);
+    const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(address) - start;
+    if (offset < span)
+        std::memset(bytes + (offset >> page_shift), static_cast<int>(size_class), nr);
 }
 
 } // namespace bsl

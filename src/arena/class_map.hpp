@@ -11,12 +11,14 @@
 /// The one comparison sorts out NULL, foreign and nonsensical pointers as well.
 ///
 /// A byte is written before an object of its page is handed out and cleared before the page returns
-/// to the buddy system.  The map itself is set up once, before the first page is handed out.
+/// to the buddy system.
+///
+/// The three fields are written once, before the first page is handed out: who has a pointer to free
+/// has seen them.  They are not atomic, so that the compiler can use them as operands.
 
 #include "base/cpu.hpp"
 #include "config/limits.hpp"
 
-#include <atomic>
 #include <cstdint>
 
 namespace bsl
@@ -24,18 +26,25 @@ namespace bsl
 
 struct alignas(cache_line_size) class_map
 {
-    std::atomic<std::uintptr_t> start{0};
-    std::atomic<std::size_t> span{0};
-    std::atomic<std::uint8_t*> bytes{nullptr};
+    std::uintptr_t start = 0;
+    std::size_t span = 0;
+    std::uint8_t* bytes = nullptr;
 
-    /// Class of the page at `address`; 0 outside of the window.
-    [[gnu::always_inline]] unsigned lookup(const void* address) const
+    [[gnu::always_inline]] bool covers(const void* address) const
     {
-        const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(address) -
-                                      start.load(std::memory_order_relaxed);
-        if (offset >= span.load(std::memory_order_relaxed)) [[unlikely]]
-            return 0;
-        return bytes.load(std::memory_order_relaxed)[offset >> page_shift];
+        return reinterpret_cast<std::uintptr_t>(address) - start < span;
+    }
+
+    /// Class of the page at an address in the window.
+    [[gnu::always_inline]] unsigned lookup_covered(const void* address) const
+    {
+        return bytes[(reinterpret_cast<std::uintptr_t>(address) - start) >> page_shift];
+    }
+
+    /// Class of the page at any address; 0 outside of the window.
+    unsigned lookup(const void* address) const
+    {
+        return covers(address) ? lookup_covered(address) : 0;
     }
 
     /// Sets the class of `nr` pages from `address` on; of those outside of the window nothing is

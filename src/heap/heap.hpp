@@ -38,7 +38,9 @@ namespace bsl::heap
 
 [[gnu::always_inline]] inline void free(void* p)
 {
-    const unsigned size_class = page_classes.lookup(p);
+    if (!page_classes.covers(p)) [[unlikely]]
+        return free_slow(p, 0);
+    const unsigned size_class = page_classes.lookup_covered(p); // 0 leads to the dummy bin
     if (this_thread_bins().of_class[size_class].push(p)) [[likely]]
         return;
     free_slow(p, size_class);

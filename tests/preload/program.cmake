@@ -1,5 +1,4 @@
 # Programs that run with the library under LD_PRELOAD: for tests/preload, misuse and stress.
-include_guard(GLOBAL)
 find_package(Threads REQUIRED)
 set(PRELOAD_FOLDER ${CMAKE_CURRENT_LIST_DIR})
 
