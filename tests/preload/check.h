@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,21 +30,27 @@ enum
     MiB = 1024 * 1024
 };
 
-/* dprintf() formats on the stack for messages this short: a check that fails allocates nothing. */
-#define FAIL(...) FAIL_AS("failed", __VA_ARGS__)
+/* Says what is wrong and ends the process, without allocating anything. */
+__attribute__((format(printf, 4, 5), noreturn)) static inline void
+fail(const char* file, int line, const char* what, const char* format, ...)
+{
+    char text[2000];
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = (size_t)snprintf(text, sizeof text / 2, "%s:%d: %s: ", file, line, what);
+    vsnprintf(text + length, sizeof text - length - 1, format, arguments);
+    va_end(arguments);
+    strcat(text, "\n");
+    ssize_t written = write(2, text, strlen(text));
+    _exit(written < 0 ? 2 : 1);
+}
 
-#define FAIL_AS(what, ...)                                                                         \
-    do {                                                                                           \
-        dprintf(2, "%s:%d: %s: ", __FILE__, __LINE__, what);                                       \
-        dprintf(2, __VA_ARGS__);                                                                   \
-        dprintf(2, "\n");                                                                          \
-        _exit(1);                                                                                  \
-    } while (0)
+#define FAIL(...) fail(__FILE__, __LINE__, "failed", __VA_ARGS__)
 
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \
         if (!(condition))                                                                          \
-            FAIL_AS("not so: " #condition, __VA_ARGS__);                                           \
+            fail(__FILE__, __LINE__, "not so: " #condition, __VA_ARGS__);                          \
     } while (0)
 
 static inline int is_library_under_test(void)
