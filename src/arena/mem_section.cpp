@@ -5,20 +5,12 @@
 namespace bsl
 {
 
+constinit std::atomic<mem_section*> mem_sections[nr_sections];
+
 namespace
 {
 
-/// 0: no owner; bit 0 clear: a pageblock; bit 0 set: a vm_area.
 using entry = std::atomic<std::uintptr_t>;
-constexpr std::uintptr_t window_tag = 1;
-
-struct mem_section
-{
-    entry owner[pageblocks_per_section];
-};
-
-/// 1 MiB of zeros, of which the pages for the addresses in use get touched: one or two.
-constinit std::atomic<mem_section*> root[nr_sections];
 
 std::uintptr_t slot_number(const void* address)
 {
@@ -28,7 +20,7 @@ std::uintptr_t slot_number(const void* address)
 /// The entry of a slot, its section being made if it is missing.  nullptr without memory.
 entry* make_entry(std::uintptr_t slot)
 {
-    std::atomic<mem_section*>& link = root[slot / pageblocks_per_section];
+    std::atomic<mem_section*>& link = mem_sections[slot / pageblocks_per_section];
     mem_section* section = link.load(std::memory_order_acquire);
     if (section == nullptr) {
         auto* fresh = static_cast<mem_section*>(memblock_alloc(sizeof(mem_section)));
@@ -55,32 +47,6 @@ template <typename Value> bool set_slots(const void* start, std::size_t nr, Valu
 }
 
 } // namespace
-
-address_owner owner_of(const void* address)
-{
-    const std::uintptr_t slot = slot_number(address);
-    if (slot / pageblocks_per_section >= nr_sections)
-        return {};
-    const mem_section* section =
-        root[slot / pageblocks_per_section].load(std::memory_order_acquire);
-    if (section == nullptr)
-        return {};
-    const std::uintptr_t value =
-        section->owner[slot % pageblocks_per_section].load(std::memory_order_acquire);
-    if ((value & window_tag) != 0)
-        return {nullptr, reinterpret_cast<vm_area*>(value & ~window_tag)};
-    return {reinterpret_cast<pageblock*>(value), nullptr};
-}
-
-pageblock& pageblock_of(const void* address)
-{
-    const std::uintptr_t slot = slot_number(address);
-    const mem_section* section =
-        root[slot / pageblocks_per_section].load(std::memory_order_relaxed);
-    const std::uintptr_t value =
-        section->owner[slot % pageblocks_per_section].load(std::memory_order_relaxed);
-    return *reinterpret_cast<pageblock*>(value);
-}
 
 bool set_owner(const void* start, std::size_t nr, pageblock* first)
 {

@@ -21,6 +21,17 @@ namespace bsl
 
 struct vm_area;
 
+struct mem_section
+{
+    /// 0: no owner; bit 0 clear: a pageblock; bit 0 set: a vm_area.
+    std::atomic<std::uintptr_t> owner[pageblocks_per_section];
+};
+
+/// 1 MiB of zeros, of which the pages for the addresses in use get touched: one or two.
+extern constinit std::atomic<mem_section*> mem_sections[nr_sections];
+
+inline constexpr std::uintptr_t window_tag = 1;
+
 /// Who answers for an address; at most one is set.
 struct address_owner
 {
@@ -29,10 +40,27 @@ struct address_owner
 };
 
 /// Never fails, never faults, whatever the address.
-address_owner owner_of(const void* address);
+inline address_owner owner_of(const void* address)
+{
+    const std::uintptr_t slot = reinterpret_cast<std::uintptr_t>(address) >> pageblock_shift;
+    if (slot / pageblocks_per_section >= nr_sections) [[unlikely]]
+        return {};
+    const mem_section* section =
+        mem_sections[slot / pageblocks_per_section].load(std::memory_order_acquire);
+    if (section == nullptr) [[unlikely]]
+        return {};
+    const std::uintptr_t value =
+        section->owner[slot % pageblocks_per_section].load(std::memory_order_acquire);
+    if ((value & window_tag) != 0) [[unlikely]]
+        return {nullptr, reinterpret_cast<vm_area*>(value & ~window_tag)};
+    return {reinterpret_cast<pageblock*>(value), nullptr};
+}
 
 /// The pageblock of an address that is in use in an arena; only for such.
-pageblock& pageblock_of(const void* address);
+inline pageblock& pageblock_of(const void* address)
+{
+    return *owner_of(address).block;
+}
 
 /// Records the owner of the pageblock-sized slots [start, start + nr).  Start is aligned to a
 /// pageblock.  False when there is no memory for the table.

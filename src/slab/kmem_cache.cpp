@@ -219,6 +219,26 @@ page* kmem_cache::take_partial(kmem_cache_node& from) const
     return list_entry<page, &page::lru>(node);
 }
 
+/// Takes objects in address order from a slab all of whose pages hold memory.
+unsigned kmem_cache::take_resident(page& head, void** objects, unsigned want) const
+{
+    char* const first = head.start + head.colour * malloc_alignment;
+    if (want > head.nr_free)
+        want = head.nr_free;
+    unsigned n = 0;
+    for (unsigned from = 0; n < want; from += 64) {
+        std::uint64_t& word = bitmap_word(head, from);
+        std::uint64_t bits = word;
+        while (bits != 0 && n < want) {
+            objects[n++] = first + std::size_t{from + lowest_bit(bits)} * size_;
+            bits &= bits - 1;
+        }
+        word = bits;
+    }
+    head.nr_free = static_cast<std::uint16_t>(head.nr_free - n);
+    return n;
+}
+
 /// Takes objects in address order.  Of pages that hold no memory yet it opens one at most: what is
 /// not asked for is not touched.
 unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, bool& zeros) const
@@ -227,9 +247,10 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, boo
     const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
     const std::size_t pages = slab_pages(head.order);
     const std::size_t dirty = block.dirty.count(first_page, pages);
-    bool all_dirty = dirty == pages;
-    bool opened = false;
     zeros = dirty == 0;
+    if (dirty == pages)
+        return take_resident(head, objects, want);
+    bool opened = false;
 
     char* const first = head.start + head.colour * malloc_alignment;
     const unsigned words = (objects_in(head.order) + 63) / 64;
@@ -239,16 +260,14 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, boo
         while (word != 0 && n < want) {
             const unsigned index = w * 64 + lowest_bit(word);
             char* object = first + std::size_t{index} * size_;
-            if (!all_dirty) {
-                const auto from = static_cast<std::size_t>(object - block.start) >> page_shift;
-                const auto last = static_cast<std::size_t>(object + size_ - 1 - block.start) >>
-                                  page_shift;
-                if (block.dirty.find(from, last + 1, false) != last + 1) {
-                    if (opened)
-                        return n;
-                    block.dirty.set(from, last + 1 - from);
-                    opened = true;
-                }
+            const auto from = static_cast<std::size_t>(object - block.start) >> page_shift;
+            const auto end =
+                (static_cast<std::size_t>(object + size_ - 1 - block.start) >> page_shift) + 1;
+            if (block.dirty.find(from, end, false) != end) {
+                if (opened)
+                    return n;
+                block.dirty.set(from, end - from);
+                opened = true;
             }
             objects[n++] = object;
             word &= word - 1;
@@ -342,6 +361,14 @@ object_position locate(const void* address, const page& of_address)
     return at;
 }
 
+object_position position_of(const object_place& place)
+{
+    page& head = *place.head;
+    const kmem_cache& cache = all_caches[head.cache];
+    char* object = head.start + head.colour * malloc_alignment + place.index * cache.size();
+    return {&head, &cache, object, 0, place.index, true};
+}
+
 bool is_free(const object_position& at)
 {
     return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
@@ -360,63 +387,101 @@ void unpark(const void* object)
     std::atomic_ref<std::uint64_t>(head.free_objects[1]).store(0, std::memory_order_release);
 }
 
-/// Sets the bits of those objects among `at` whose home is `shard`.
-void kmem_cache::put_objects(unsigned shard, const object_position* at, unsigned n,
+/// Sets the bits of objects that follow each other in one slab, and lists the slab anew.
+void kmem_cache::put_run(kmem_cache_node& home, const object_place* places, unsigned n,
+                         list_head& emptied) const
+{
+    page& head = *places[0].head;
+    const unsigned objects = objects_in(head.order);
+    const bool was_listed = head.nr_free != 0;
+    const unsigned before = fullness(head.nr_free, objects);
+    for (unsigned i = 0; i < n; ++i) {
+        std::uint64_t& word = bitmap_word(head, places[i].index);
+        const std::uint64_t bit = bit_in_word(places[i].index);
+        if ((word & bit) != 0) [[unlikely]]
+            report_double_free("free", position_of(places[i]));
+        word |= bit;
+    }
+    head.nr_free = static_cast<std::uint16_t>(head.nr_free + n);
+    add(home.nr_free, n);
+    if (was_listed && before == fullness(head.nr_free, objects) && head.nr_free != objects)
+        return;
+    if (was_listed)
+        list_head::remove(head.lru);
+    const std::size_t pages = slab_pages(head.order);
+    const std::size_t kept = home.nr_empty.load(std::memory_order_relaxed) * pages;
+    if (head.nr_free != objects || (kept + pages) << page_shift <= empty_slab_bytes_max) {
+        list_by_fullness(home, head);
+        return;
+    }
+    forget_slab(home, head);
+    subtract(home.nr_free, objects);
+    emptied.insert_front(head.lru);
+}
+
+/// Sets the bits of those objects whose home is `shard`.
+void kmem_cache::put_objects(unsigned shard, const object_place* places, unsigned n,
                              list_head& emptied) const
 {
     kmem_cache_node& home = *node(shard);
-    const std::size_t keep = empty_slab_bytes_max;
     mutex_guard guard(home.lock);
-    for (unsigned i = 0; i < n; ++i) {
-        page& head = *at[i].head;
-        if (head.shard != shard)
-            continue;
-        if (is_free(at[i]))
-            report_double_free("free", at[i]);
-        const unsigned objects = objects_in(head.order);
-        const unsigned before = head.nr_free == 0 ? nr_fullness_lists
-                                                  : fullness(head.nr_free, objects);
-        bitmap_word(head, at[i].index) |= bit_in_word(at[i].index);
-        ++head.nr_free;
-        add(home.nr_free, 1);
-        if (before == fullness(head.nr_free, objects) && head.nr_free != objects)
-            continue;
-        if (before != nr_fullness_lists)
-            list_head::remove(head.lru);
-        const std::size_t bytes = slab_pages(head.order) << page_shift;
-        const std::size_t kept = home.nr_empty.load(std::memory_order_relaxed) * bytes;
-        if (head.nr_free == objects && kept + bytes > keep) {
-            subtract(home.nr_slabs, 1);
-            subtract(home.nr_objects, objects);
-            subtract(home.nr_free, objects);
-            subtract(home.nr_pages_held, slab_pages(head.order));
-            emptied.insert_front(head.lru);
-            continue;
-        }
-        list_by_fullness(home, head);
+    for (unsigned from = 0, to = 0; from < n; from = to) {
+        to = from + 1;
+        while (to < n && places[to].head == places[from].head)
+            ++to;
+        if (places[from].head->shard == shard)
+            put_run(home, places + from, to - from, emptied);
     }
+}
+
+/// Finds the slab of an object that is being freed, and checks that it is one of this cache.
+object_place kmem_cache::find(const void* object) const
+{
+    const page* p = virt_to_page(object);
+    if (p == nullptr || p->state != page_state::slab)
+        report_free_page("free", object);
+    const object_position at = locate(object, *p);
+    if (at.cache != this)
+        report_wrong_cache("free", object, *this, at);
+    if (!at.is_object || at.offset != 0)
+        report_not_start("free", object, at);
+    return {at.head, at.index};
 }
 
 void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
 {
-    object_position at[sheaf_capacity_max];
-    VM_BUG_ON(n > sheaf_capacity_max);
+    object_place places[sheaf_capacity_max];
+    VM_BUG_ON(n == 0 || n > sheaf_capacity_max);
     std::uint32_t shards = 0;
+    const char* first = nullptr; // object 0 of the slab that the last object was in
+    page* head = nullptr;
+    std::size_t room = 0;
     for (unsigned i = 0; i < n; ++i) {
-        const page* p = virt_to_page(objects[i]);
-        if (p == nullptr || p->state != page_state::slab)
-            report_free_page("free", objects[i]);
-        at[i] = locate(objects[i], *p);
-        if (at[i].cache != this)
-            report_wrong_cache("free", objects[i], *this, at[i]);
-        if (!at[i].is_object || at[i].offset != 0)
-            report_not_start("free", objects[i], at[i]);
-        shards |= 1u << at[i].head->shard;
+        // Neighbours in a sheaf are often neighbours in a slab.
+        const auto offset = static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
+        const std::uint64_t index = offset * reciprocal_ >> 32;
+        if (offset < room && index * size_ == offset) [[likely]] {
+            places[i] = {head, static_cast<unsigned>(index)};
+            continue;
+        }
+        places[i] = find(objects[i]);
+        head = places[i].head;
+        first = head->start + head->colour * malloc_alignment;
+        room = objects_in(head->order) * std::size_t{size_};
+        shards |= 1u << head->shard;
     }
     list_head emptied;
     for (; shards != 0; shards &= shards - 1)
-        put_objects(lowest_bit(shards), at, n, emptied);
+        put_objects(lowest_bit(shards), places, n, emptied);
     free_all(pages, emptied);
+}
+
+/// Takes a slab out of its shard's books; its free objects are the caller's to count.
+void kmem_cache::forget_slab(kmem_cache_node& home, const page& head) const
+{
+    subtract(home.nr_slabs, 1);
+    subtract(home.nr_objects, objects_in(head.order));
+    subtract(home.nr_pages_held, slab_pages(head.order));
 }
 
 void kmem_cache::disown_single(page& head) const
@@ -424,9 +489,7 @@ void kmem_cache::disown_single(page& head) const
     VM_BUG_ON(!is_single() || head.nr_free != 0);
     kmem_cache_node& home = *node(head.shard);
     mutex_guard guard(home.lock);
-    subtract(home.nr_slabs, 1);
-    subtract(home.nr_objects, 1);
-    subtract(home.nr_pages_held, slab_pages(head.order));
+    forget_slab(home, head);
     head.state = page_state::free;
 }
 
@@ -442,10 +505,8 @@ void kmem_cache::shrink() const
             list_for_each<page, &page::lru>(home->empty, [&](page& head) {
                 list_head::remove(head.lru);
                 subtract(home->nr_empty, 1);
-                subtract(home->nr_slabs, 1);
-                subtract(home->nr_objects, objects_in(head.order));
+                forget_slab(*home, head);
                 subtract(home->nr_free, objects_in(head.order));
-                subtract(home->nr_pages_held, slab_pages(head.order));
                 emptied.insert_front(head.lru);
             });
         }

@@ -67,6 +67,13 @@ struct refill_result
 
 struct object_position;
 
+/// An object by its slab and number.
+struct object_place
+{
+    page* head;
+    unsigned index;
+};
+
 class kmem_cache
 {
 public:
@@ -115,7 +122,13 @@ private:
     page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
     void free_slab(pageset* pages, page& head) const;
     unsigned take_objects(page& head, void** objects, unsigned want, bool& zeros) const;
-    void put_objects(unsigned shard, const object_position* at, unsigned n, list_head& emptied) const;
+    void put_objects(unsigned shard, const object_place* places, unsigned n, list_head& emptied) const;
+    object_place find(const void* object) const;
+    void forget_slab(kmem_cache_node& home, const page& head) const
+        BSL_TSA(requires_capability(home.lock));
+    unsigned take_resident(page& head, void** objects, unsigned want) const;
+    void put_run(kmem_cache_node& home, const object_place* places, unsigned n,
+                 list_head& emptied) const BSL_TSA(requires_capability(home.lock));
     void list_by_fullness(kmem_cache_node& home, page& head) const
         BSL_TSA(requires_capability(home.lock));
     void free_all(pageset* pages, list_head& slabs) const;
@@ -144,6 +157,9 @@ struct object_position
 
 /// Position of an address, given its struct page, which is a slab's.
 object_position locate(const void* address, const page& of_address);
+
+/// The same of an object that is known.
+object_position position_of(const object_place& place);
 
 /// Is the object free in its slab?  Objects in sheaves are not.  Without the node's lock a hint.
 bool is_free(const object_position& at);
