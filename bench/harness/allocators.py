@@ -5,6 +5,7 @@ an allocator of their own (Debian's redis-server with jemalloc), and only a prel
 gives them glibc's malloc.
 """
 
+import hashlib
 import subprocess
 from dataclasses import dataclass
 from glob import glob
@@ -65,6 +66,19 @@ def _our_version():
     return subprocess.run(git, capture_output=True, text=True).stdout.strip()
 
 
+def _our_library():
+    """A copy of our library under the name of its content: building it again while a run goes on
+    does not change what is measured.  None if there is none, or the linker is writing it."""
+    content = paths.US.read_bytes() if paths.US.is_file() else b""
+    if not content.startswith(b"\x7fELF"):
+        return None
+    copy = paths.LIBRARIES / f"libbuddyslab-{hashlib.sha256(content).hexdigest()[:12]}.so"
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+    return str(copy.resolve())
+
+
 def find(extra, without, warn):
     """All allocators of this run, ours last.  `extra` holds name=path, `without` names."""
     chosen = []
@@ -82,6 +96,10 @@ def find(extra, without, warn):
         if not name or not library.is_file():
             raise SystemExit(f"run: --alloc {definition}: expected name=path of a shared library")
         chosen.append(Allocator(name, str(library), _package_version(str(library))))
-    if US not in without and US not in [one.name for one in chosen] and paths.US.is_file():
-        chosen.append(Allocator(US, str(paths.US.resolve()), _our_version()))
+    if US not in without and US not in [one.name for one in chosen]:
+        library = _our_library()
+        if library:
+            chosen.append(Allocator(US, library, _our_version()))
+        else:
+            warn(f"{paths.US.relative_to(paths.ROOT)} is not there, or being built: left out")
     return chosen
