@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 
 from . import paths
@@ -59,10 +58,7 @@ def run(workload, allocator, wrap=None):
     with _started(workload, allocator, wrap) as (process, reports):
         driven = None
         if workload.driver:
-            start = time.monotonic()
             driven = workload.driver(process)
-            if driven is None:
-                driven = time.monotonic() - start
         try:
             output, errors = process.communicate(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 The time of a run is that of the client's fixed number of requests; everything else is the server's.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -31,28 +32,29 @@ def _wait_until_ready(server, socket):
 
 def workload(quick):
     # A short path: the name of a socket has about a hundred characters.
-    directory = Path(tempfile.mkdtemp(prefix="bench-redis-"))
+    directory = Path(tempfile.gettempdir()) / f"bench-redis-{os.getpid()}"
     socket = directory / "socket"
     requests = 15_000 if quick else 200_000
 
-    def forget_the_last():
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
+    def make_directory():
+        directory.mkdir(mode=0o700)
 
     def drive(server):
-        _wait_until_ready(server, socket)
-        start = time.monotonic()
-        client = _plain(["redis-benchmark", "-s", str(socket), "-q", "-n", str(requests), "-r",
-                         "50000", "-d", "200", "-c", "20", "-P", "16", "-t", COMMANDS])
-        elapsed = time.monotonic() - start
-        _plain(["redis-cli", "-s", str(socket), "shutdown", "nosave"])
-        shutil.rmtree(directory, ignore_errors=True)
-        if client.returncode != 0:
-            raise Failed("redis-benchmark failed")
-        return elapsed
+        try:
+            _wait_until_ready(server, socket)
+            start = time.monotonic()
+            client = _plain(["redis-benchmark", "-s", str(socket), "-q", "-n", str(requests), "-r",
+                             "50000", "-d", "200", "-c", "20", "-P", "16", "-t", COMMANDS])
+            elapsed = time.monotonic() - start
+            _plain(["redis-cli", "-s", str(socket), "shutdown", "nosave"])
+            if client.returncode != 0:
+                raise Failed("redis-benchmark failed")
+            return elapsed
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
 
     command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "",
                "--appendonly", "no", "--daemonize", "no", "--dir", "/tmp"]
     return Workload("real/redis", "real", command,
                     f"redis-benchmark, {requests} requests of each of {COMMANDS}",
-                    prepare=forget_the_last, driver=drive)
+                    prepare=make_directory, driver=drive)
