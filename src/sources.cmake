@@ -63,4 +63,5 @@ set(BUDDYSLAB_SOURCES
 # built with exceptions.
 set(BUDDYSLAB_PRELOAD_SOURCES
     preload/malloc.cpp
+    preload/new_delete.cpp
 )

@@ -1,6 +1,7 @@
 #include "config/params.hpp"
 
 #include "base/format.hpp"
+#include "base/text.hpp"
 #include "host/console.hpp"
 #include "host/sysinfo.hpp"
 
@@ -17,7 +18,13 @@ namespace
 
 using std::string_view;
 
-enum class kind { size, number, choice, text };
+enum class kind
+{
+    size,
+    number,
+    choice,
+    text
+};
 
 /// A parameter's line of params.def, and where its value lives.
 struct description
@@ -52,8 +59,7 @@ string_view next_word(string_view& text, string_view separators)
         return {};
     }
     text.remove_prefix(start);
-    const std::size_t length = text.find_first_of(separators);
-    const string_view word = text.substr(0, length);
+    const string_view word = text_until(text, separators);
     text.remove_prefix(word.size());
     return word;
 }
@@ -151,7 +157,7 @@ void report_wrong(const description& d, string_view assignment)
 
 void assign(string_view assignment)
 {
-    const string_view name = assignment.substr(0, assignment.find('='));
+    const string_view name = text_until(assignment, "=");
     string_view value("1"); // a name alone switches on
     if (name.size() != assignment.size()) {
         value = assignment;
@@ -170,7 +176,37 @@ void assign(string_view assignment)
     host::print_line(line.view());
 }
 
+/// The n-th choice, from 0.
+string_view nth_choice(string_view choices, unsigned n)
+{
+    string_view choice = next_word(choices, " ");
+    for (; n != 0; --n)
+        choice = next_word(choices, " ");
+    return choice;
+}
+
 } // namespace
+
+bool format_param(string_view name, format_sink& to)
+{
+    for (const description& d : descriptions) {
+        if (d.name != name)
+            continue;
+        switch (d.type) {
+        case kind::choice:
+            to.text(nth_choice(d.choices, *static_cast<const unsigned*>(d.value)));
+            return true;
+        case kind::text:
+            to.text(static_cast<const char*>(d.value));
+            return true;
+        case kind::size:
+        case kind::number:
+            to.decimal(*static_cast<const std::size_t*>(d.value));
+            return true;
+        }
+    }
+    return false;
+}
 
 void load_params(const char* text)
 {
@@ -185,13 +221,13 @@ void load_params(const char* text)
 
 void load_params_from(char* const* environment)
 {
-    constexpr string_view variable = "BUDDYSLAB=";
+    constexpr string_view variable = "BUDDYSLAB";
     if (environment == nullptr || host::is_secure_execution())
         return;
     for (; *environment != nullptr; ++environment) {
         const string_view entry(*environment);
-        if (entry.starts_with(variable)) {
-            load_params(*environment + variable.size());
+        if (text_until(entry, "=") == variable && entry.size() > variable.size()) {
+            load_params(*environment + variable.size() + 1);
             return;
         }
     }

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace bsl
 {
@@ -29,6 +30,10 @@ struct params
 };
 
 extern constinit params param;
+
+/// Writes the value of a parameter as text: a choice by its name, a size in bytes.  False: no parameter
+/// has this name.
+bool format_param(std::string_view name, class format_sink& to);
 
 /// Takes what `text` says over into param.  An unknown name or a wrong value is reported by one
 /// line and skipped.

@@ -226,7 +226,7 @@ void* realloc_into_window(void* p, const allocation& old, std::size_t size)
 
 } // namespace
 
-void* malloc_slow(std::size_t size)
+void* malloc_slow(std::size_t size) noexcept
 {
     count(calls.malloc);
     bool zeros = false;
@@ -234,7 +234,7 @@ void* malloc_slow(std::size_t size)
     return p != nullptr ? p : out_of_memory();
 }
 
-void* malloc_medium(std::size_t size)
+void* malloc_medium(std::size_t size) noexcept
 {
     if (size <= slab_size_max) {
         if (void* object = this_thread_bins().of_class[class_of_large(size)].pop()) [[likely]]
@@ -243,7 +243,7 @@ void* malloc_medium(std::size_t size)
     return malloc_slow(size);
 }
 
-void free_slow(void* p, unsigned size_class)
+void free_slow(void* p, unsigned size_class) noexcept
 {
     if (p == nullptr)
         return;
@@ -254,7 +254,7 @@ void free_slow(void* p, unsigned size_class)
         free_any(p, "free");
 }
 
-void free_for(void* p, const char* call)
+void free_for(void* p, const char* call) noexcept
 {
     if (p == nullptr)
         return;
@@ -262,7 +262,7 @@ void free_for(void* p, const char* call)
     free_any(p, call);
 }
 
-void* calloc(std::size_t nr, std::size_t size)
+void* calloc(std::size_t nr, std::size_t size) noexcept
 {
     std::size_t total = 0;
     if (__builtin_mul_overflow(nr, size, &total))
@@ -284,7 +284,7 @@ void* calloc(std::size_t nr, std::size_t size)
     return zeros ? p : std::memset(p, 0, total);
 }
 
-void* realloc(void* p, std::size_t size, const char* call)
+void* realloc(void* p, std::size_t size, const char* call) noexcept
 {
     count(calls.realloc);
     bool zeros = false;
@@ -315,7 +315,7 @@ void* realloc(void* p, std::size_t size, const char* call)
     return realloc_by_copy(p, old, size, call);
 }
 
-void* aligned_alloc(std::size_t alignment, std::size_t size)
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 {
     count(calls.aligned);
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
@@ -344,12 +344,12 @@ void* aligned_alloc(std::size_t alignment, std::size_t size)
     return p != nullptr ? p : out_of_memory();
 }
 
-std::size_t usable_size(const void* p, const char* call)
+std::size_t usable_size(const void* p, const char* call) noexcept
 {
     return p == nullptr ? 0 : resolve(p, call).size;
 }
 
-bool trim(std::size_t keep)
+bool trim(std::size_t keep) noexcept
 {
     const std::size_t before = totals_of_reclaim().bytes;
     drain_all_threads();

@@ -21,11 +21,11 @@ namespace bsl::heap
 {
 
 /// nullptr with errno = ENOMEM when there is no memory.  Alignment is 16, always.
-[[gnu::noinline]] void* malloc_slow(std::size_t size);
-[[gnu::noinline]] void* malloc_medium(std::size_t size);
-[[gnu::noinline]] void free_slow(void* p, unsigned size_class);
+[[gnu::noinline]] void* malloc_slow(std::size_t size) noexcept;
+[[gnu::noinline]] void* malloc_medium(std::size_t size) noexcept;
+[[gnu::noinline]] void free_slow(void* p, unsigned size_class) noexcept;
 
-[[gnu::always_inline]] inline void* malloc(std::size_t size)
+[[gnu::always_inline]] inline void* malloc(std::size_t size) noexcept
 {
     if (size > small_size_max) [[unlikely]]
         return malloc_medium(size);
@@ -36,7 +36,7 @@ namespace bsl::heap
     return malloc_slow(size);
 }
 
-[[gnu::always_inline]] inline void free(void* p)
+[[gnu::always_inline]] inline void free(void* p) noexcept
 {
     if (!page_classes.covers(p)) [[unlikely]]
         return free_slow(p, 0);
@@ -47,22 +47,22 @@ namespace bsl::heap
 }
 
 /// nr * size bytes of zeros; ENOMEM also when the product overflows.
-void* calloc(std::size_t nr, std::size_t size);
+void* calloc(std::size_t nr, std::size_t size) noexcept;
 
 /// As glibc: realloc(nullptr, n) is malloc(n), realloc(p, 0) frees and returns nullptr.
-void* realloc(void* p, std::size_t size, const char* call);
+void* realloc(void* p, std::size_t size, const char* call) noexcept;
 
 /// `alignment` is a power of two.  nullptr with errno = ENOMEM when there is no memory.
-void* aligned_alloc(std::size_t alignment, std::size_t size);
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept;
 
 /// Bytes that may be used at p; 0 for nullptr.
-std::size_t usable_size(const void* p, const char* call);
+std::size_t usable_size(const void* p, const char* call) noexcept;
 
 /// free() for the rarer entry points: the same, with their name in messages.
-void free_for(void* p, const char* call);
+void free_for(void* p, const char* call) noexcept;
 
 /// Gives back to the system all that no program uses, but about `keep` bytes.  True if anything was.
-bool trim(std::size_t keep);
+bool trim(std::size_t keep) noexcept;
 
 /// How often each entry point was called, if calls are counted (report=exit).
 struct call_counts

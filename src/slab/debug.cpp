@@ -1,6 +1,7 @@
 #include "slab/debug.hpp"
 
 #include "base/format.hpp"
+#include "base/text.hpp"
 #include "config/params.hpp"
 #include "host/console.hpp"
 
@@ -37,19 +38,19 @@ void set_up_slab_debug()
     std::string_view rest(param.slab_debug);
     if (rest.empty())
         return;
-    const std::size_t comma = rest.find(',');
-    if (rest.substr(0, comma) != "F") {
+    const std::string_view letters = text_until(rest, ",");
+    if (letters != "F") {
         report_wrong("expected F[,cache…]");
         return;
     }
-    if (comma == std::string_view::npos) {
+    rest.remove_prefix(letters.size());
+    if (rest.empty()) {
         checked_classes.set(1, nr_classes - 1);
         return;
     }
-    rest.remove_prefix(comma);
     while (!rest.empty()) {
         rest.remove_prefix(1);
-        const std::string_view name = rest.substr(0, rest.find(','));
+        const std::string_view name = text_until(rest, ",");
         if (!check_cache(name)) {
             format<128> what;
             report_wrong(what.text("no cache '").text(name).text("'").view());
