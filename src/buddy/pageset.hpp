@@ -31,9 +31,9 @@ public:
 private:
     struct block_stack
     {
-        char* blocks[pageset_capacity];
-        unsigned char count;
-        unsigned char batch; ///< log2 of what the next refill takes
+        char* blocks[pageset_capacity] = {};
+        unsigned char count = 0;
+        unsigned char batch = 0; ///< log2 of what the next refill takes
     };
 
     static void drain_to(block_stack& stack, unsigned order, unsigned keep, zone& to);
