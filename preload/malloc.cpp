@@ -112,13 +112,26 @@ BSL_LIBC void cfree(void* p)
     bsl::heap::free_for(p, "cfree");
 }
 
+namespace
+{
+
 /// C23.  The class of the page is known in any case; the size is the caller's promise.
+void free_with_promise(void* p, const char* call)
+{
+    if (bsl::page_classes.lookup(p) != 0)
+        bsl::heap::free(p);
+    else
+        bsl::heap::free_for(p, call);
+}
+
+} // namespace
+
 BSL_LIBC void free_sized(void* p, std::size_t)
 {
-    bsl::heap::free(p);
+    free_with_promise(p, "free_sized");
 }
 
 BSL_LIBC void free_aligned_sized(void* p, std::size_t, std::size_t)
 {
-    bsl::heap::free(p);
+    free_with_promise(p, "free_aligned_sized");
 }

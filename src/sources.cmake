@@ -35,9 +35,11 @@ set(BUDDYSLAB_SOURCES
     src/slab/barn.cpp
     src/slab/cache_table.cpp
     src/slab/debug.cpp
+    src/slab/holes.cpp
     src/slab/kmem_cache.cpp
     src/slab/misuse.cpp
     src/slab/sheaf.cpp
+    src/slab/slab.cpp
 
     # vmalloc: what is larger than a block
     src/vmalloc/adjacent.cpp
@@ -54,6 +56,8 @@ set(BUDDYSLAB_SOURCES
     src/heap/thread_heap.cpp
 
     # proc: reports
+    src/proc/exit_report.cpp
+    src/proc/heap_totals.cpp
 
     # api: the exported bsl_* functions
     src/api/version.cpp
@@ -62,6 +66,7 @@ set(BUDDYSLAB_SOURCES
 # What takes over the names of libc and of the C++ runtime.  new_delete.cpp is the one file that is
 # built with exceptions.
 set(BUDDYSLAB_PRELOAD_SOURCES
+    preload/glibc.cpp
     preload/malloc.cpp
     preload/new_delete.cpp
 )

@@ -112,6 +112,8 @@ allocation resolve(const void* p, const char* call)
     if (owner.window != nullptr) {
         if (p != owner.window->start)
             report_inside_window(call, p, *owner.window);
+        if (vfree_check(*owner.window, p) == vfree_result::already_free)
+            report_double_free_window(call, p, *owner.window);
         return {allocation_kind::window, 0, usable_size(*owner.window), nullptr, owner.window};
     }
     if (owner.block == nullptr || owner.block->mem_map == nullptr)

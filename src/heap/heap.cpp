@@ -56,10 +56,10 @@ void* out_of_memory()
 /// Pages became free, or objects did: keeps within the bounds.
 void keep_balance()
 {
-    if (++this_thread.slow_paths % slow_paths_per_look == 0) [[unlikely]]
-        age(zone_normal);
-    else
-        balance(zone_normal);
+    if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
+        return balance(zone_normal);
+    balance_holes();
+    age(zone_normal);
 }
 
 /// Makes it worth trying again after the zone had no pages.
@@ -353,6 +353,7 @@ bool trim(std::size_t keep) noexcept
 {
     const std::size_t before = totals_of_reclaim().bytes;
     drain_all_threads();
+    discard_all_holes();
     const std::size_t windows = release_windows(0);
     reclaim_pages(zone_normal, true, keep);
     reclaim_pages(zone_normal, false, keep);

@@ -37,4 +37,13 @@ sheaf* barn::take_any()
     return s != nullptr ? s : empty_.pop();
 }
 
+std::size_t barn::nr_objects()
+{
+    mutex_guard guard(lock);
+    std::size_t n = 0;
+    for (const sheaf* s = full_.first(); s != nullptr; s = s->next)
+        n += count(*s);
+    return n;
+}
+
 } // namespace bsl

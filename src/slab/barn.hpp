@@ -30,6 +30,9 @@ public:
     /// Takes any sheaf, full ones first; for emptying the barn.
     sheaf* take_any();
 
+    /// Objects in all sheaves, for reports.
+    std::size_t nr_objects();
+
 private:
     sheaf_stack full_ BSL_TSA(guarded_by(lock));
     sheaf_stack empty_ BSL_TSA(guarded_by(lock));

@@ -102,6 +102,10 @@ public:
     /// Forgets a slab of one object, whose pages the caller takes over.
     void disown_single(page& head) const;
 
+    /// Gives the memory of free pages inside partly used slabs back to the system; the slabs keep
+    /// their addresses.  No lock may be held.
+    void discard_holes() const;
+
     /// Gives empty slabs back to the zone.
     void shrink() const;
 
@@ -117,6 +121,7 @@ private:
     friend struct object_position locate(const void*, const page&);
 
     kmem_cache_node* make_node(unsigned shard) const;
+    void discard_holes(kmem_cache_node& of) const;
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
     unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want, bool& zeros) const;
     page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
@@ -191,5 +196,12 @@ inline const kmem_cache& cache_for(own_cache which)
 {
     return all_caches[nr_classes + static_cast<unsigned>(which)];
 }
+
+/// Holes of all caches.  No lock may be held.
+void discard_all_holes();
+
+/// Keeps the free memory inside partly used slabs from growing by more than dirty_max over what could
+/// not be given back the last time.  Called now and then; no lock may be held.
+void balance_holes();
 
 } // namespace bsl

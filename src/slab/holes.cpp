@@ -1,0 +1,176 @@
+/*
+ * Holes: free pages inside slabs that are partly used.
+ *
+ *     slab    | ## # | .... | ..## | .... | .... | #  . |      # object in use, . free
+ *                       hole            holes
+ *
+ * A free object holds nothing of ours, so that a page with free objects only can be given back to the
+ * system; its addresses stay the slab's, and the next refill that reaches it finds zeros.
+ *
+ * While a hole is on its way its objects are marked as in use: nobody can take them, and a flush into
+ * the same slab goes on as ever.  The madvise itself runs without a lock.  (The child of a fork that
+ * happens just then loses the batch: at most holes_at_once stretches of free objects.)
+ */
+#include "arena/mem_section.hpp"
+#include "buddy/reclaim.hpp"
+#include "config/params.hpp"
+#include "slab/slab.hpp"
+
+namespace bsl
+{
+
+namespace
+{
+
+constexpr unsigned holes_at_once = 64;
+
+/// Free objects [first, first + count) that cover `pages` whole pages from `start`.
+struct slab_hole
+{
+    page* head;
+    char* start;
+    std::size_t pages;
+    unsigned first;
+    unsigned count;
+};
+
+bool all_free(page& head, unsigned first, unsigned count)
+{
+    bool all = true;
+    for_each_bitmap_word(head, first, count,
+                         [&all](std::uint64_t word, std::uint64_t mask) { all &= (word & mask) == mask; });
+    return all;
+}
+
+/// The objects that touch page `number` of a slab.
+void objects_on_page(const page& head, std::size_t size, unsigned objects, std::size_t number,
+                     unsigned& first, unsigned& end)
+{
+    const std::size_t colour = head.colour * malloc_alignment;
+    const std::size_t from = number << page_shift;
+    const std::size_t to = from + bytes_per_page;
+    first = from <= colour ? 0 : static_cast<unsigned>((from - colour) / size);
+    end = to <= colour ? 0 : static_cast<unsigned>(div_round_up(to - colour, size));
+    end = end < objects ? end : objects;
+}
+
+/// Finds the next stretch of pages from page `from` on that are free and hold memory.
+bool find_hole(page& head, std::size_t size, unsigned objects, std::size_t pages, std::size_t& from,
+               slab_hole& hole)
+{
+    const pageblock& block = pageblock_of(head.start);
+    const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
+    hole = {&head, nullptr, 0, 0, 0};
+    for (; from < pages; ++from) {
+        unsigned first = 0;
+        unsigned end = 0;
+        objects_on_page(head, size, objects, from, first, end);
+        const bool free = first < end && block.dirty.test(first_page + from) &&
+                          all_free(head, first, end - first);
+        if (!free && hole.pages != 0)
+            break;
+        if (!free)
+            continue;
+        if (hole.pages++ == 0) {
+            hole.start = head.start + (from << page_shift);
+            hole.first = first;
+        }
+        hole.count = end - hole.first;
+    }
+    return hole.pages != 0;
+}
+
+/// Free bytes in the slabs of malloc's caches, whether or not they hold memory.
+std::size_t free_bytes_in_slabs()
+{
+    std::size_t sum = 0;
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            if (const kmem_cache_node* node = kmalloc_cache(c).node(shard))
+                sum += node->nr_free.load(std::memory_order_relaxed) * class_size(c);
+        }
+    }
+    return sum;
+}
+
+/// Free bytes in slabs that are not worth another look: their pages are in use, or clean already.
+constinit std::atomic<std::size_t> settled_bytes{0};
+
+} // namespace
+
+void kmem_cache::discard_holes(kmem_cache_node& of) const
+{
+    // Slabs that were looked at go to the back of their list; each is looked at once, more or less.
+    std::size_t to_visit = of.nr_slabs.load(std::memory_order_relaxed);
+    unsigned list = nr_fullness_lists;
+    while (list != 0) {
+        slab_hole holes[holes_at_once];
+        unsigned n = 0;
+        {
+            mutex_guard guard(of.lock);
+            while (list != 0 && n + pages_per_slab_max / 2 <= holes_at_once) {
+                list_head& slabs = of.partial[list - 1];
+                if (to_visit == 0 || slabs.is_empty()) {
+                    --list;
+                    continue;
+                }
+                --to_visit;
+                page& head = *list_entry<page, &page::lru>(slabs.front());
+                const unsigned objects = objects_in(head.order);
+                std::size_t from = 0;
+                while (find_hole(head, size_, objects, slab_pages(head.order), from, holes[n])) {
+                    for_each_bitmap_word(head, holes[n].first, holes[n].count,
+                                         [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
+                    head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);
+                    ++n;
+                }
+                list_head::remove(head.lru);
+                if (head.nr_free != 0)
+                    slabs.insert_back(head.lru);
+            }
+        }
+        for (unsigned i = 0; i < n; ++i)
+            discard_pages(holes[i].start, holes[i].pages);
+        mutex_guard guard(of.lock);
+        for (unsigned i = 0; i < n; ++i) {
+            page& head = *holes[i].head;
+            if (head.nr_free != 0)
+                list_head::remove(head.lru);
+            for_each_bitmap_word(head, holes[i].first, holes[i].count,
+                                 [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
+            head.nr_free = static_cast<std::uint16_t>(head.nr_free + holes[i].count);
+            list_by_fullness(of, head);
+        }
+    }
+}
+
+void kmem_cache::discard_holes() const
+{
+    if (is_single())
+        return;
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        kmem_cache_node* home = node(shard);
+        const std::size_t free = home == nullptr ? 0 : home->nr_free.load(std::memory_order_relaxed);
+        if (free * size_ >= bytes_per_page)
+            discard_holes(*home);
+    }
+}
+
+void discard_all_holes()
+{
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        kmalloc_cache(c).discard_holes();
+    settled_bytes.store(free_bytes_in_slabs(), std::memory_order_relaxed);
+}
+
+void balance_holes()
+{
+    const std::size_t free = free_bytes_in_slabs();
+    const std::size_t settled = settled_bytes.load(std::memory_order_relaxed);
+    if (free < settled)
+        settled_bytes.store(free, std::memory_order_relaxed);
+    else if (free - settled > param.dirty_max)
+        discard_all_holes();
+}
+
+} // namespace bsl

@@ -1,0 +1,194 @@
+/*
+ * One slab: how it is made of pages and becomes pages again, how objects are found in it and taken
+ * out of it.  The lists that slabs are in are kmem_cache.cpp's.
+ */
+#include "slab/slab.hpp"
+
+#include "arena/class_map.hpp"
+#include "arena/mem_section.hpp"
+#include "base/check.hpp"
+
+namespace bsl
+{
+
+unsigned kmem_cache::objects_in(unsigned order) const
+{
+    if (is_single())
+        return 1;
+    const std::uint64_t bytes = nr_pages(order) << page_shift;
+    return static_cast<unsigned>(bytes * reciprocal_ >> 32);
+}
+
+std::size_t kmem_cache::slab_pages(unsigned order) const
+{
+    return is_single() ? size_ >> page_shift : nr_pages(order);
+}
+
+/// A new slab, in no list, all of its objects free.  nullptr when the zone has no pages.
+page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const
+{
+    const unsigned grown = order_min_ + ilog2(1 + nr_slabs / 2);
+    const unsigned order = grown < order_max_ ? grown : order_max_;
+    const migrate_type type = is_single() ? migrate_type::run : migrate_type::slab;
+    char* start = nullptr;
+    if (pages != nullptr) {
+        start = pages->alloc(zone_normal, order, type);
+    } else {
+        mutex_guard guard(zone_normal.lock);
+        start = zone_normal.alloc_block(order, type);
+    }
+    if (start == nullptr)
+        return nullptr;
+
+    const std::size_t used = slab_pages(order);
+    if (used < nr_pages(order)) {
+        mutex_guard guard(zone_normal.lock);
+        zone_normal.free_run(start + (used << page_shift), nr_pages(order) - used);
+    }
+    page& head = page_of(pageblock_of(start), start);
+    const unsigned objects = objects_in(order);
+    const std::size_t described = is_single() ? 1 : used;
+    for (std::size_t i = 0; i < described; ++i) {
+        page& p = (&head)[i];
+        p.state = page_state::slab;
+        p.order = static_cast<std::uint8_t>(order);
+        p.cache = number_;
+        for (unsigned w = 0; w < objects_per_page_max / 64; ++w) {
+            const unsigned from = static_cast<unsigned>(i * objects_per_page_max) + w * 64;
+            const unsigned here = objects <= from ? 0 : objects - from < 64 ? objects - from : 64;
+            p.free_objects[w] = here == 0 ? 0 : bit_run(0, here);
+        }
+    }
+    head.start = start;
+    head.shard = static_cast<std::uint8_t>(shard);
+    head.nr_free = static_cast<std::uint16_t>(objects);
+    head.colour = 0;
+    if (!is_single())
+        page_classes.set(start, used, size_class_);
+    return &head;
+}
+
+/// Gives the pages of a slab that is in no list and wholly free back.
+void kmem_cache::free_slab(pageset* pages, page& head) const
+{
+    const unsigned order = head.order;
+    const std::size_t used = slab_pages(order);
+    char* start = head.start;
+    if (!is_single())
+        page_classes.set(start, used, 0);
+    const std::size_t described = is_single() ? 1 : used;
+    for (std::size_t i = 0; i < described; ++i)
+        (&head)[i].state = page_state::free;
+    if (pages != nullptr) {
+        pages->free(zone_normal, start, used);
+        return;
+    }
+    mutex_guard guard(zone_normal.lock);
+    zone_normal.free_run(start, used);
+}
+
+/// Takes objects in address order from a slab all of whose pages hold memory.
+unsigned kmem_cache::take_resident(page& head, void** objects, unsigned want) const
+{
+    char* const first = head.start + head.colour * malloc_alignment;
+    if (want > head.nr_free)
+        want = head.nr_free;
+    unsigned n = 0;
+    for (unsigned from = 0; n < want; from += 64) {
+        std::uint64_t& word = bitmap_word(head, from);
+        std::uint64_t bits = word;
+        while (bits != 0 && n < want) {
+            objects[n++] = first + std::size_t{from + lowest_bit(bits)} * size_;
+            bits &= bits - 1;
+        }
+        word = bits;
+    }
+    head.nr_free = static_cast<std::uint16_t>(head.nr_free - n);
+    return n;
+}
+
+/// Takes objects in address order.  Of pages that hold no memory yet it opens one at most: what is
+/// not asked for is not touched.
+unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, bool& zeros) const
+{
+    pageblock& block = pageblock_of(head.start);
+    const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
+    const std::size_t pages = slab_pages(head.order);
+    const std::size_t dirty = block.dirty.count(first_page, pages);
+    zeros = dirty == 0;
+    if (dirty == pages)
+        return take_resident(head, objects, want);
+    bool opened = false;
+
+    char* const first = head.start + head.colour * malloc_alignment;
+    const unsigned words = (objects_in(head.order) + 63) / 64;
+    unsigned n = 0;
+    for (unsigned w = 0; w < words && n < want; ++w) {
+        std::uint64_t& word = bitmap_word(head, w * 64);
+        while (word != 0 && n < want) {
+            const unsigned index = w * 64 + lowest_bit(word);
+            char* object = first + std::size_t{index} * size_;
+            const auto from = static_cast<std::size_t>(object - block.start) >> page_shift;
+            const auto end =
+                (static_cast<std::size_t>(object + size_ - 1 - block.start) >> page_shift) + 1;
+            if (block.dirty.find(from, end, false) != end) {
+                if (opened)
+                    return n;
+                block.dirty.set(from, end - from);
+                opened = true;
+            }
+            objects[n++] = object;
+            word &= word - 1;
+            --head.nr_free;
+        }
+    }
+    return n;
+}
+
+object_position locate(const void* address, const page& of_address)
+{
+    const kmem_cache& cache = all_caches[of_address.cache];
+    const pfn_t in_block = address_to_pfn(address) & (nr_pages(of_address.order) - 1);
+    auto* head = const_cast<page*>(&of_address - in_block);
+    char* const first = head->start + head->colour * malloc_alignment;
+
+    object_position at{head, &cache, first, 0, 0, false};
+    if (static_cast<const char*>(address) < first)
+        return at;
+    const auto offset = static_cast<std::size_t>(static_cast<const char*>(address) - first);
+    const unsigned index =
+        cache.is_single() ? 0 : static_cast<unsigned>(offset * cache.reciprocal_ >> 32);
+    at.index = index;
+    at.object = first + std::size_t{index} * cache.size_;
+    at.offset = offset - std::size_t{index} * cache.size_;
+    at.is_object = index < cache.objects_in(head->order);
+    return at;
+}
+
+object_position position_of(const object_place& place)
+{
+    page& head = *place.head;
+    const kmem_cache& cache = all_caches[head.cache];
+    char* object = head.start + head.colour * malloc_alignment + place.index * cache.size();
+    return {&head, &cache, object, 0, place.index, true};
+}
+
+bool is_free(const object_position& at)
+{
+    return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
+}
+
+/// A slab of one object needs one bit of its bitmap; the second word is the mark.
+bool park(page& head)
+{
+    std::atomic_ref<std::uint64_t> parked(head.free_objects[1]);
+    return (head.free_objects[0] & 1) == 0 && parked.exchange(1, std::memory_order_acq_rel) == 0;
+}
+
+void unpark(const void* object)
+{
+    page& head = page_of(pageblock_of(object), object);
+    std::atomic_ref<std::uint64_t>(head.free_objects[1]).store(0, std::memory_order_release);
+}
+
+} // namespace bsl
