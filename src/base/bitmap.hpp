@@ -54,7 +54,7 @@ public:
     {
         std::size_t n = 0;
         for_each_word(first, count, [this, &n](std::size_t w, std::uint64_t mask) {
-            n += static_cast<std::size_t>(std::popcount(load(w) & mask));
+            n += count_bits(load(w) & mask);
         });
         return n;
     }

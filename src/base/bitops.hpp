@@ -47,6 +47,18 @@ constexpr unsigned lowest_bit(std::uint64_t word)
     return static_cast<unsigned>(std::countr_zero(word));
 }
 
+/// How many bits are set.  Processors without an instruction for it (the x86-64 baseline) would get
+/// a call of the compiler's library; words of one kind, the most frequent here, need neither.
+constexpr unsigned count_bits(std::uint64_t word)
+{
+    if (word == 0 || word == ~std::uint64_t{0})
+        return word == 0 ? 0 : 64;
+    word -= word >> 1 & 0x5555555555555555;
+    word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return static_cast<unsigned>(word * 0x0101010101010101 >> 56);
+}
+
 /// `count` ones from bit `first` on; first + count <= 64.
 constexpr std::uint64_t bit_run(unsigned first, unsigned count)
 {

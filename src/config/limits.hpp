@@ -85,8 +85,11 @@ inline constexpr std::size_t sheaf_bytes_max = 32 * kib;
 inline constexpr std::size_t thread_class_bytes_max = 64 * kib;
 inline constexpr unsigned thread_class_sheaves_max = 32;
 
-/// Objects above this are not kept by threads at all.
-inline constexpr std::size_t thread_object_max = 1 * mib;
+/// Objects above slab_size_max that a thread keeps, one of each class: so many bytes in all.
+inline constexpr std::size_t thread_large_bytes_max = 4 * mib;
+
+/// Bytes that a thread gives back to slabs between two looks at their holes.
+inline constexpr std::size_t look_at_holes_after = 512 * kib;
 
 /// A barn (one class, one shard) keeps at most so much.
 inline constexpr unsigned barn_full_max = 16;

@@ -54,12 +54,14 @@ void* out_of_memory()
 }
 
 /// Pages became free, or objects did: keeps within the bounds.
-void keep_balance()
+void keep_balance(thread_heap* mine)
 {
-    if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
-        return balance(zone_normal);
-    balance_holes();
-    age(zone_normal);
+    if (mine != nullptr && mine->has_flushed_much()) [[unlikely]]
+        balance_holes();
+    if (++this_thread.slow_paths % slow_paths_per_look == 0) [[unlikely]]
+        age(zone_normal);
+    else
+        balance(zone_normal);
 }
 
 /// Makes it worth trying again after the zone had no pages.
@@ -87,13 +89,22 @@ template <typename Attempt> void* with_room(Attempt attempt)
 
 void* alloc_class(unsigned size_class, bool& zeros)
 {
-    return with_room([&]() -> void* {
+    if (size_class >= nr_slab_classes && this_thread.heap != nullptr) {
+        if (void* object = this_thread.heap->take_large(size_class)) {
+            unpark(object);
+            zeros = false;
+            return object;
+        }
+    }
+    void* object = with_room([&]() -> void* {
         if (thread_heap* mine = this_thread_heap())
             return mine->alloc(size_class, zeros);
         mutex_guard guard(direct_lock);
         zeros = false;
         return kmalloc_cache(size_class).alloc_one();
     });
+    keep_balance(this_thread.heap);
+    return object;
 }
 
 /// Whole pages, aligned to 2^order pages: for alignments that no class has.
@@ -154,9 +165,26 @@ void* allocate(std::size_t size, bool& zeros)
         zeros = false;
         return alloc_window(size, bytes_per_page, false);
     }
-    void* p = alloc_class(class_of(size), zeros);
-    keep_balance();
-    return p;
+    return alloc_class(class_of(size), zeros);
+}
+
+/// An object with a slab of its own, in use.
+void free_large(void* p, page& head, const char* call)
+{
+    if (!park(head))
+        report_double_free(call, locate(p, head));
+    const kmem_cache& cache = all_caches[head.cache];
+    thread_heap* mine = this_thread_heap();
+    if (mine != nullptr && mine->keep_large(p, cache.size_class()))
+        return;
+    unpark(p);
+    if (mine != nullptr) {
+        mine->free(p, cache.size_class());
+    } else {
+        mutex_guard guard(direct_lock);
+        cache.free_one(p);
+    }
+    keep_balance(mine);
 }
 
 void free_object(void* p, unsigned size_class)
@@ -167,11 +195,9 @@ void free_object(void* p, unsigned size_class)
         mine->free(p, size_class);
     } else {
         mutex_guard guard(direct_lock);
-        if (kmalloc_cache(size_class).is_single())
-            unpark(p);
         kmalloc_cache(size_class).free_one(p);
     }
-    keep_balance();
+    keep_balance(this_thread.heap);
 }
 
 /// Frees what resolve() has found to be in order.
@@ -179,16 +205,16 @@ void free_allocation(void* p, const allocation& what, const char* call)
 {
     switch (what.kind) {
     case allocation_kind::object:
-        if (kmalloc_cache(what.size_class).is_single() && !park(*what.head))
-            report_double_free(call, locate(p, *what.head));
+        if (kmalloc_cache(what.size_class).is_single())
+            return free_large(p, *what.head, call);
         return free_object(p, what.size_class);
     case allocation_kind::run:
         free_run(*what.head);
-        return keep_balance();
+        return keep_balance(this_thread.heap);
     case allocation_kind::adjacent:
         if (free_adjacent(static_cast<char*>(p)) == vfree_result::already_free)
             report_free_page(call, p);
-        return keep_balance();
+        return keep_balance(this_thread.heap);
     case allocation_kind::window:
         if (vfree(*what.window, p) == vfree_result::already_free)
             report_double_free_window(call, p, *what.window);
@@ -250,6 +276,8 @@ void free_slow(void* p, unsigned size_class) noexcept
     count(calls.free);
     if (size_class != 0)
         free_object(p, size_class);
+    else if (page* head = single_object_at(p))
+        free_large(p, *head, "free");
     else
         free_any(p, "free");
 }
@@ -340,7 +368,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
         p = aligned ? alloc_class(size_class, zeros)
                     : alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
     }
-    keep_balance();
+    keep_balance(this_thread.heap);
     return p != nullptr ? p : out_of_memory();
 }
 

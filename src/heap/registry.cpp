@@ -27,8 +27,7 @@ constinit bool counts_calls = false; ///< written before is_open is set
 void share_thread_cache() BSL_TSA(requires_capability(registry_lock))
 {
     const std::size_t full_share = 2 * host::nr_cpus();
-    const std::size_t crowd = nr_heaps <= full_share ? 1 : div_round_up(nr_heaps, full_share);
-    set_thread_class_bytes(thread_class_bytes_max / crowd);
+    set_crowd(nr_heaps <= full_share ? 1 : div_round_up(nr_heaps, full_share));
 }
 
 thread_heap* take_orphan()

@@ -15,14 +15,18 @@ namespace
 /// Empty sheaves that a thread keeps at hand.
 constexpr unsigned spare_max = 4;
 
-/// Large objects that a thread keeps in its bins, in bytes.
-constexpr std::size_t thread_large_bytes_max = 2 * mib;
-
 /// A refill takes so many bytes of objects at a time, and at least two objects: more would touch
 /// memory that is not wanted yet.
 constexpr std::size_t refill_bytes = 8 * kib;
 
-constinit std::atomic<std::size_t> thread_class_bytes{thread_class_bytes_max};
+constinit std::atomic<std::size_t> crowd{1};
+
+/// What one thread may have of something of which a few threads may have `bytes`.
+std::size_t share_of(std::size_t bytes)
+{
+    const std::size_t n = crowd.load(std::memory_order_relaxed);
+    return n == 1 ? bytes : bytes / n;
+}
 
 unsigned refill_count(const kmem_cache& cache)
 {
@@ -44,9 +48,9 @@ unsigned barn_room(const kmem_cache& cache)
 
 } // namespace
 
-void set_thread_class_bytes(std::size_t bytes)
+void set_crowd(std::size_t n)
 {
-    thread_class_bytes.store(bytes, std::memory_order_relaxed);
+    crowd.store(n, std::memory_order_relaxed);
 }
 
 // --- empty sheaves -----------------------------------------------------------------------------
@@ -73,25 +77,28 @@ void thread_heap::flush(const kmem_cache& cache, sheaf& s)
 {
     void* objects[sheaf_capacity_max];
     const unsigned n = empty(s, objects, cache.sheaf_capacity());
-    if (n != 0)
-        cache.flush(&pages_, objects, n);
+    if (n == 0)
+        return;
+    cache.flush(&pages_, objects, n);
+    flushed_bytes_ += n * cache.size();
+}
+
+bool thread_heap::has_flushed_much()
+{
+    if (flushed_bytes_ < look_at_holes_after) [[likely]]
+        return false;
+    flushed_bytes_ = 0;
+    return true;
 }
 
 // --- malloc ------------------------------------------------------------------------------------
 
 void* thread_heap::alloc(unsigned size_class, bool& zeros)
 {
-    const kmem_cache& cache = kmalloc_cache(size_class);
     zeros = false;
     mutex_guard guard(lock);
     void* object = bins_.of_class[size_class].pop();
-    if (object == nullptr)
-        return refill(size_class, zeros);
-    if (cache.is_single()) {
-        large_bytes_ -= cache.size();
-        unpark(object);
-    }
-    return object;
+    return object != nullptr ? object : refill(size_class, zeros);
 }
 
 /// The bin is empty: finds objects, hangs them in, returns the first.
@@ -145,8 +152,8 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
 bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class) const
 {
     const unsigned kept = full_[size_class].size();
-    const std::size_t bytes = thread_class_bytes.load(std::memory_order_relaxed);
-    return kept < thread_class_sheaves_max && (kept + 1) * sheaf_bytes(cache) <= bytes;
+    return kept < thread_class_sheaves_max &&
+           (kept + 1) * sheaf_bytes(cache) <= share_of(thread_class_bytes_max);
 }
 
 void thread_heap::free(void* object, unsigned size_class)
@@ -154,18 +161,7 @@ void thread_heap::free(void* object, unsigned size_class)
     const kmem_cache& cache = kmalloc_cache(size_class);
     mutex_guard guard(lock);
     bin& mine = bins_.of_class[size_class];
-    if (cache.is_single()) {
-        // Kept one per class, in the bin and nowhere else.
-        const bool keep = cache.size() <= thread_object_max && mine.is_empty() &&
-                          large_bytes_ + cache.size() <= thread_large_bytes_max;
-        if (!keep) {
-            unpark(object);
-            cache.flush(&pages_, &object, 1);
-            return;
-        }
-        large_bytes_ += cache.size();
-    }
-    if (is_checked(size_class)) [[unlikely]]
+    if (cache.is_single() || is_checked(size_class)) [[unlikely]]
         cache.flush(&pages_, &object, 1);
     else if (!mine.push(object))
         free_slow(object, size_class);
@@ -189,16 +185,64 @@ void thread_heap::free_slow(void* object, unsigned size_class)
     if (room == nullptr)
         room = take_spare();
     if (room == nullptr) { // no memory for a sheaf: give this one object back
-        if (cache.is_single()) {
-            unpark(object);
-            large_bytes_ -= cache.size();
-        }
         cache.flush(&pages_, &object, 1);
         return;
     }
     reset(*room, cache.sheaf_capacity());
     attach(mine, *room);
     mine.push(object);
+}
+
+// --- large objects -----------------------------------------------------------------------------
+
+std::size_t thread_heap::count_large_bytes() const
+{
+    std::size_t sum = 0;
+    for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
+        if (large_[c - nr_slab_classes].load(std::memory_order_relaxed) != nullptr)
+            sum += class_size(c);
+    }
+    return sum;
+}
+
+void* thread_heap::take_large(unsigned size_class)
+{
+    std::atomic<void*>& kept = large_[size_class - nr_slab_classes];
+    if (kept.load(std::memory_order_relaxed) == nullptr)
+        return nullptr;
+    void* object = kept.exchange(nullptr, std::memory_order_acquire);
+    if (object != nullptr)
+        large_bytes_ -= class_size(size_class);
+    return object;
+}
+
+bool thread_heap::keep_large(void* object, unsigned size_class)
+{
+    const std::size_t size = class_size(size_class);
+    const std::size_t limit = share_of(thread_large_bytes_max);
+    if (large_bytes_ + size > limit) {
+        // Others may have drained some; they leave the sum to the owner.
+        large_bytes_ = count_large_bytes();
+        if (large_bytes_ + size > limit)
+            return false;
+    }
+    void* expected = nullptr;
+    if (!large_[size_class - nr_slab_classes].compare_exchange_strong(expected, object,
+                                                                      std::memory_order_release))
+        return false;
+    large_bytes_ += size;
+    return true;
+}
+
+void thread_heap::drain_large()
+{
+    for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
+        void* object = large_[c - nr_slab_classes].exchange(nullptr, std::memory_order_acquire);
+        if (object == nullptr)
+            continue;
+        unpark(object);
+        kmalloc_cache(c).flush(&pages_, &object, 1);
+    }
 }
 
 // --- draining ----------------------------------------------------------------------------------
@@ -219,23 +263,20 @@ void thread_heap::drain_stacks()
 void thread_heap::drain()
 {
     mutex_guard guard(lock);
-    for (unsigned c = 1; c < nr_classes; ++c) {
-        const kmem_cache& cache = kmalloc_cache(c);
-        sheaf* s = detach(bins_.of_class[c]);
-        if (s == nullptr)
-            continue;
-        if (cache.is_single() && count(*s) != 0)
-            unpark(s->top[-1].load(std::memory_order_relaxed));
-        flush(cache, *s);
-        cache_for(own_cache::sheaf).free_one(s);
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        if (sheaf* s = detach(bins_.of_class[c])) {
+            flush(kmalloc_cache(c), *s);
+            cache_for(own_cache::sheaf).free_one(s);
+        }
     }
-    large_bytes_ = 0;
+    drain_large();
     drain_stacks();
 }
 
 void thread_heap::drain_from_outside()
 {
     mutex_guard guard(lock);
+    drain_large();
     drain_stacks();
     theft thefts[nr_slab_classes];
     bool begun[nr_slab_classes] = {};
@@ -254,25 +295,17 @@ void thread_heap::drain_from_outside()
         if (n != 0)
             kmalloc_cache(c).flush(&pages_, objects, n);
     }
-    // Bins of large objects hold one each and are only touched under the lock.
-    for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
-        if (void* object = bins_.of_class[c].pop()) {
-            unpark(object);
-            large_bytes_ -= kmalloc_cache(c).size();
-            kmalloc_cache(c).flush(&pages_, &object, 1);
-        }
-    }
     pages_.drain(zone_normal);
 }
 
 std::size_t thread_heap::nr_cached(unsigned size_class)
 {
+    if (size_class >= nr_slab_classes)
+        return large_[size_class - nr_slab_classes].load(std::memory_order_relaxed) != nullptr;
     mutex_guard guard(lock);
     std::size_t n = 0;
-    if (size_class < nr_slab_classes) {
-        for (const sheaf* s = full_[size_class].first(); s != nullptr; s = s->next)
-            n += count(*s);
-    }
+    for (const sheaf* s = full_[size_class].first(); s != nullptr; s = s->next)
+        n += count(*s);
     const object_slot* at = bins_.of_class[size_class].top.load(std::memory_order_acquire);
     while ((--at)->load(std::memory_order_relaxed) != nullptr)
         ++n;

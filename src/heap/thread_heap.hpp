@@ -45,6 +45,12 @@ public:
     /// Gives an object of a class back.  Owner only.
     void free(void* object, unsigned size_class);
 
+    /// The same for classes whose objects have a slab each: take_large() is nullptr and keep_large()
+    /// false when the thread keeps none, or has enough; the slabs are next then.  Owner only; without
+    /// the lock, an atomic exchange each.
+    void* take_large(unsigned size_class);
+    bool keep_large(void* object, unsigned size_class);
+
     /// Gives all that this thread keeps back to the slabs and the zone.  By the owner, or by another
     /// thread if the owner cannot run (it has ended, or is frozen out by fork).
     void drain();
@@ -53,6 +59,9 @@ public:
     void drain_from_outside();
 
     thread_bins& bins() { return bins_; }
+
+    /// Has this thread given so much back to slabs that their holes are worth a look?  Resets.
+    bool has_flushed_much();
 
     /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
     std::size_t nr_cached(unsigned size_class);
@@ -68,19 +77,22 @@ private:
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
+    void drain_large() BSL_TSA(requires_capability(lock));
+    std::size_t count_large_bytes() const;
     void drain_stacks() BSL_TSA(requires_capability(lock));
 
-    thread_bins bins_;
+    thread_bins bins_; ///< those of large classes stay dummies
     sheaf_stack full_[nr_slab_classes];
     sheaf_stack spare_; ///< empty sheaves, of any class
     pageset pages_;
-    std::size_t large_bytes_ = 0; ///< objects above slab_size_max in bins
+    std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr
+    std::size_t large_bytes_ = 0;   ///< of those, at least; the owner's
+    std::size_t flushed_bytes_ = 0; ///< given back to slabs since the last look at holes
 };
 static_assert(sizeof(thread_heap) <= thread_heap_size);
 
-/// Bytes of full sheaves that a thread may keep of one class; set by the registry when threads come
-/// and go.
-void set_thread_class_bytes(std::size_t bytes);
+/// What a thread may keep is divided by this; set by the registry when threads come and go.
+void set_crowd(std::size_t crowd);
 
 /// Empties the barns of all caches into their slabs, and gives empty slabs back.
 void drain_barns();

@@ -52,8 +52,14 @@ void subtract(std::atomic<std::uint32_t>& counter, std::size_t n)
 
 unsigned nr_shards()
 {
+    static constinit std::atomic<unsigned> cached{0};
+    const unsigned known = cached.load(std::memory_order_relaxed);
+    if (known != 0) [[likely]]
+        return known;
     const unsigned cpus = host::nr_cpus();
-    return cpus < nr_shards_max ? cpus : nr_shards_max;
+    const unsigned shards = cpus < nr_shards_max ? cpus : nr_shards_max;
+    cached.store(shards, std::memory_order_relaxed);
+    return shards;
 }
 
 unsigned current_shard()
@@ -325,7 +331,7 @@ void kmem_cache::validate() const
         const auto check = [&](page& head) {
             std::size_t bits = 0;
             for (unsigned w = 0; w * 64 < objects_in(head.order); ++w)
-                bits += static_cast<std::size_t>(std::popcount(bitmap_word(head, w * 64)));
+                bits += count_bits(bitmap_word(head, w * 64));
             VM_BUG_ON(head.state != page_state::slab || head.cache != number_);
             VM_BUG_ON(bits != head.nr_free);
             VM_BUG_ON(head.shard != shard);

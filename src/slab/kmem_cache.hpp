@@ -169,10 +169,14 @@ object_position position_of(const object_place& place);
 /// Is the object free in its slab?  Objects in sheaves are not.  Without the node's lock a hint.
 bool is_free(const object_position& at);
 
-/// Objects that have a slab each are marked while they lie in a sheaf, so that a double free is seen
+/// Objects that have a slab each are marked while a thread keeps them, so that a double free is seen
 /// at once.  park() is false when the object is parked already or was never handed out.
 bool park(page& head);
 void unpark(const void* object);
+
+/// The struct page of an object that has a slab of its own and starts at this address; nullptr if
+/// there is none.
+page* single_object_at(const void* address);
 
 /// Shards in use: one per processor, at most nr_shards_max.
 unsigned nr_shards();

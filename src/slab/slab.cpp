@@ -191,4 +191,15 @@ void unpark(const void* object)
     std::atomic_ref<std::uint64_t>(head.free_objects[1]).store(0, std::memory_order_release);
 }
 
+page* single_object_at(const void* address)
+{
+    const pageblock* block = owner_of(address).block;
+    if (block == nullptr || block->mem_map == nullptr)
+        return nullptr;
+    page& p = page_of(*block, address);
+    const bool found = p.state == page_state::slab && all_caches[p.cache].is_single() &&
+                       p.start == address;
+    return found ? &p : nullptr;
+}
+
 } // namespace bsl
