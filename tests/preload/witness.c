@@ -3,6 +3,10 @@
  * which file serves its malloc, so that a test can prove that the program it ran was served.  A
  * library of its own, because many programs close their standard error before they exit, and some
  * are started by others.
+ *
+ * Preloaded before the library: the next malloc after this one is what the program's own calls are
+ * bound to, unless it brings its own; then the size below tells.  (The address of malloc itself
+ * would not do: in a program at a fixed address that is a stub of the program.)
  */
 #include "check.h"
 #include <fcntl.h>
@@ -19,10 +23,12 @@ __attribute__((constructor)) static void note(void)
     if (length < 0 || file < 0)
         return;
     program[length] = '\0';
+    Dl_info provider = {.dli_fname = "?"};
+    dladdr(dlsym(RTLD_NEXT, "malloc"), &provider);
     void* p = malloc(100);
     /* One write, so that programs that start at the same time do not mix their lines. */
-    int n = snprintf(line, sizeof line, "%s %s %zu\n", strrchr(program, '/') + 1, malloc_provider(),
-                     malloc_usable_size(p));
+    int n = snprintf(line, sizeof line, "%s %s %zu\n", strrchr(program, '/') + 1,
+                     provider.dli_fname, malloc_usable_size(p));
     free(p);
     ssize_t written = write(file, line, (size_t)n);
     (void)written;
