@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace bsl
@@ -12,6 +14,23 @@ namespace bsl
 
 namespace host
 {
+
+namespace
+{
+
+/// Above what programs that pass descriptors around by number use, below the usual limit of 1024.
+constexpr int kept_fd_min = 500;
+
+/// The duplicate, and which file it is.
+struct kept_file
+{
+    int fd;
+    dev_t device;
+    ino_t inode;
+};
+constinit kept_file kept{-1, 0, 0};
+
+} // namespace
 
 void write_all(int fd, std::string_view text)
 {
@@ -32,6 +51,33 @@ void print_line(std::string_view text)
     format<1024> line;
     line.text("buddyslab: ").text(text).text("\n");
     write_all(STDERR_FILENO, line.view());
+}
+
+void keep_console()
+{
+    const int saved = errno;
+    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kept_fd_min);
+    if (fd < 0)
+        fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); // a lower limit
+    struct stat file;
+    if (fd >= 0 && fstat(fd, &file) == 0)
+        kept = {fd, file.st_dev, file.st_ino};
+    errno = saved;
+}
+
+void write_to_kept_console(std::string_view text)
+{
+    const int saved = errno;
+    for (const int fd : {kept.fd, STDERR_FILENO}) {
+        struct stat file;
+        if (fd < 0 || fstat(fd, &file) != 0)
+            continue;
+        if (file.st_dev == kept.device && file.st_ino == kept.inode) {
+            write_all(fd, text);
+            break;
+        }
+    }
+    errno = saved;
 }
 
 } // namespace host

@@ -13,4 +13,12 @@ void print_line(std::string_view text);
 /// Writes the text as it is to a file descriptor, to its end.
 void write_all(int fd, std::string_view text);
 
+/// Keeps standard error for the end of the process, when the program may have closed it: makes a
+/// duplicate, out of the way of the low numbers that programs count on, and closed by exec.
+void keep_console();
+
+/// Writes the text to what was standard error then.  To nothing, if the program closed the duplicate
+/// too: its number may mean another file by now.
+void write_to_kept_console(std::string_view text);
+
 } // namespace bsl::host

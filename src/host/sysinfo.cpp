@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace bsl::host
 {
@@ -30,6 +31,11 @@ std::size_t address_space_limit()
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return SIZE_MAX;
     return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+int process_id()
+{
+    return static_cast<int>(getpid());
 }
 
 bool is_secure_execution()

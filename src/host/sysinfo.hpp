@@ -13,6 +13,9 @@ unsigned nr_cpus();
 /// RLIMIT_AS in bytes; SIZE_MAX without a limit.
 std::size_t address_space_limit();
 
+/// The kernel's number of this process.
+int process_id();
+
 /// Does the process run with more rights than its caller (setuid and the like)?
 bool is_secure_execution();
 

@@ -31,8 +31,8 @@ case $1 in
 layers)
     echo '#include "slab/slab.hpp"' >"$root/src/base/low.hpp"
     refused 'base must not include "slab/slab.hpp"' "$here/layers.py" "$root"
-    echo '#include "proc/x.hpp"' >"$root/preload/malloc.cpp"
-    refused 'preload must not include "proc/x.hpp"' "$here/layers.py" "$root"
+    echo '#include "api/x.hpp"' >"$root/preload/malloc.cpp"
+    refused 'preload must not include "api/x.hpp"' "$here/layers.py" "$root"
     echo '#include "low.hpp"' >"$root/src/base/low.hpp"
     refused 'write "room/file.hpp"' "$here/layers.py" "$root"
     mkdir "$root/src/utils"

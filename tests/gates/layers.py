@@ -8,7 +8,7 @@ import re
 import sys
 
 ORDER = "base host config locking arena buddy slab vmalloc heap proc api".split()
-PRELOAD_SEES = ORDER[:ORDER.index("heap") + 1] + ["preload"]
+PRELOAD_SEES = ORDER[:ORDER.index("proc") + 1] + ["preload"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 

@@ -1,0 +1,147 @@
+#include "proc/heap_totals.hpp"
+
+#include "arena/arena.hpp"
+#include "arena/memblock.hpp"
+#include "base/check.hpp"
+#include "buddy/reclaim.hpp"
+#include "heap/registry.hpp"
+#include "vmalloc/vmalloc.hpp"
+
+namespace bsl
+{
+
+namespace
+{
+
+/// The parts were read at different times: their difference may seem to be below zero.
+std::size_t difference(std::size_t whole, std::size_t part)
+{
+    return whole > part ? whole - part : 0;
+}
+
+/// What the threads hold.
+struct thread_totals
+{
+    std::size_t nr_cached[nr_classes];
+    std::size_t nr_pages;
+};
+
+thread_totals totals_of_threads()
+{
+    thread_totals sum{};
+    mutex_guard guard(registry_lock);
+    for_each_thread_heap([&sum](thread_heap& heap) {
+        for (unsigned c = 1; c < nr_classes; ++c)
+            sum.nr_cached[c] += heap.nr_cached(c);
+        mutex_guard heap_guard(heap.lock);
+        sum.nr_pages += heap.nr_pages_held();
+    });
+    return sum;
+}
+
+class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_threads)
+{
+    constexpr auto relaxed = std::memory_order_relaxed;
+    class_totals sum{};
+    std::size_t room = 0;
+    sum.nr_cached = cached_by_threads;
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        kmem_cache_node* node = cache.node(shard);
+        if (node == nullptr)
+            continue;
+        sum.nr_cached += node->sheaves.nr_objects();
+        mutex_guard guard(node->lock);
+        room += node->nr_objects.load(relaxed);
+        sum.nr_slabs += node->nr_slabs.load(relaxed);
+        sum.nr_pages += node->nr_pages_held.load(relaxed);
+        sum.nr_free += node->nr_free.load(relaxed);
+    }
+    sum.nr_in_use = difference(room, sum.nr_free + sum.nr_cached);
+    return sum;
+}
+
+void add_class(heap_totals& sum, const kmem_cache& cache, const class_totals& add)
+{
+    sum.of_class[cache.size_class()] = add;
+    sum.nr_slabs += add.nr_slabs;
+    sum.nr_objects += add.nr_in_use;
+    sum.object_bytes += add.nr_in_use * cache.size();
+    sum.nr_cached += add.nr_cached;
+    sum.cached_bytes += add.nr_cached * cache.size();
+    sum.free_bytes += add.nr_free * cache.size();
+}
+
+/// Bytes of arenas whose frames are in windows.
+std::size_t lent_bytes()
+{
+    std::size_t sum = 0;
+    const auto add = [](void* argument, const vm_area& area) {
+        *static_cast<std::size_t*>(argument) += area.lent_end;
+    };
+    for_each_window(add, &sum);
+    return sum;
+}
+
+void add_pages(heap_totals& sum, std::size_t nr_slab_pages, std::size_t nr_listed)
+{
+    const std::size_t nr_lent = lent_bytes() >> page_shift;
+    const arena_totals arenas = totals_of_arenas();
+    zone_counts zone{};
+    {
+        mutex_guard guard(zone_normal.lock);
+        zone = zone_normal.counts();
+    }
+    const std::size_t handed_out = zone.nr_online * pages_per_pageblock - zone.nr_free;
+    const std::size_t nr_dirty = zone.nr_dirty_small + zone.nr_dirty_whole;
+    sum.nr_pages_in_use = difference(handed_out, nr_listed + nr_lent);
+    sum.nr_pages_free_resident = nr_dirty + nr_listed;
+    sum.nr_pages_free_clean = zone.nr_free - nr_dirty;
+    sum.run_bytes = difference(sum.nr_pages_in_use, nr_slab_pages) << page_shift;
+
+    sum.arena_bytes = difference(arenas.mapped, arenas.offline + (nr_lent << page_shift));
+    sum.table_bytes = arenas.table_bytes + memblock_mapped();
+    sum.peak_mapped += arenas.mapped + sum.table_bytes;
+    sum.peak_in_use += zone.nr_used_peak << page_shift;
+}
+
+void add_windows(heap_totals& sum)
+{
+    const vmalloc_counts windows = counts_of_vmalloc();
+    sum.window_bytes = windows.live_bytes + windows.cached_bytes;
+    sum.nr_windows = windows.live;
+    sum.live_window_bytes = windows.live_bytes;
+    sum.cached_window_bytes = windows.cached_bytes;
+    sum.nr_windows_made = windows.made;
+    sum.nr_windows_stitched = windows.stitched;
+    sum.peak_mapped += windows.peak_bytes;
+    sum.peak_in_use += windows.peak_live_bytes;
+
+    const reclaim_totals pages = totals_of_reclaim();
+    sum.returned_bytes = pages.bytes + windows.returned_bytes;
+    sum.returned_calls = pages.calls + windows.returned_calls;
+}
+
+} // namespace
+
+heap_totals totals_of_heap()
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    heap_totals sum{};
+    const thread_totals threads = totals_of_threads();
+    std::size_t nr_slab_pages = 0;
+    for (const kmem_cache& cache : all_caches) {
+        const unsigned size_class = cache.size_class();
+        const class_totals add =
+            totals_of_cache(cache, size_class == 0 ? 0 : threads.nr_cached[size_class]);
+        nr_slab_pages += add.nr_pages;
+        if (size_class != 0)
+            add_class(sum, cache, add);
+        else
+            sum.nr_pages_own += add.nr_pages;
+    }
+    add_pages(sum, nr_slab_pages, threads.nr_pages);
+    add_windows(sum);
+    return sum;
+}
+
+} // namespace bsl
