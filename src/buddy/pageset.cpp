@@ -71,8 +71,15 @@ void pageset::free(zone& to, char* start, std::size_t pages)
     block_stack& stack = orders_[order];
     if (stack.batch != 0)
         --stack.batch;
-    if (stack.count == pageset_capacity)
-        drain_to(stack, order, pageset_capacity / 2, to);
+    const std::size_t fit = bound_ / (pages << page_shift);
+    const auto room = static_cast<unsigned>(fit < pageset_capacity ? fit : pageset_capacity);
+    if (room == 0) {
+        mutex_guard guard(to.lock);
+        to.free_block(start, order);
+        return;
+    }
+    if (stack.count >= room)
+        drain_to(stack, order, room / 2, to);
     stack.blocks[stack.count++] = start;
 }
 

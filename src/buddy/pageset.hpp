@@ -22,6 +22,9 @@ public:
     /// Gives back a run of pages that lies in one block of the buddy system.
     void free(zone& to, char* start, std::size_t pages);
 
+    /// Bytes of blocks of one order that may be kept.
+    void set_bound(std::size_t bytes) { bound_ = bytes; }
+
     /// Gives everything back to the zone.
     void drain(zone& to);
 
@@ -39,6 +42,7 @@ private:
     static void drain_to(block_stack& stack, unsigned order, unsigned keep, zone& to);
 
     block_stack orders_[nr_pageset_orders];
+    std::size_t bound_ = pageset_order_bytes_max;
 };
 
 } // namespace bsl

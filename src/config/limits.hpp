@@ -85,6 +85,10 @@ inline constexpr std::size_t sheaf_bytes_max = 32 * kib;
 inline constexpr std::size_t thread_class_bytes_max = 64 * kib;
 inline constexpr unsigned thread_class_sheaves_max = 32;
 
+/// The sheaf in a thread's bin holds at least so much, however many threads there are.
+inline constexpr std::size_t crowded_sheaf_bytes = 1 * kib;
+inline constexpr unsigned crowded_sheaf_objects = 2;
+
 /// Objects above slab_size_max that a thread keeps, one of each class: so many bytes in all.
 inline constexpr std::size_t thread_large_bytes_max = 4 * mib;
 
@@ -111,6 +115,7 @@ inline constexpr std::size_t empty_slab_bytes_max = 32 * kib;
 /// Orders that a thread keeps free blocks of.
 inline constexpr unsigned nr_pageset_orders = 4;
 inline constexpr unsigned pageset_capacity = 16;
+inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
 
 // --- windows -----------------------------------------------------------------------------------
 

@@ -28,11 +28,26 @@ std::size_t share_of(std::size_t bytes)
     return n == 1 ? bytes : bytes / n;
 }
 
+
+/// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
+unsigned capacity_now(const kmem_cache& cache)
+{
+    const unsigned full = cache.sheaf_capacity();
+    if (crowd.load(std::memory_order_relaxed) == 1) [[likely]]
+        return full;
+    std::size_t bytes = share_of(sheaf_bytes_max);
+    bytes = bytes < crowded_sheaf_bytes ? crowded_sheaf_bytes : bytes;
+    std::size_t n = bytes / cache.size();
+    n = n < crowded_sheaf_objects ? crowded_sheaf_objects : n;
+    return n < full ? static_cast<unsigned>(n) : full;
+}
+
 unsigned refill_count(const kmem_cache& cache)
 {
+    const unsigned room = capacity_now(cache);
     const std::size_t by_bytes = refill_bytes / cache.size();
     const std::size_t wanted = by_bytes < 2 ? 2 : by_bytes;
-    return wanted < cache.sheaf_capacity() ? static_cast<unsigned>(wanted) : cache.sheaf_capacity();
+    return wanted < room ? static_cast<unsigned>(wanted) : room;
 }
 
 std::size_t sheaf_bytes(const kmem_cache& cache)
@@ -79,6 +94,7 @@ void thread_heap::flush(const kmem_cache& cache, sheaf& s)
     const unsigned n = empty(s, objects, cache.sheaf_capacity());
     if (n == 0)
         return;
+    pages_.set_bound(share_of(pageset_order_bytes_max));
     cache.flush(&pages_, objects, n);
     flushed_bytes_ += n * cache.size();
 }
@@ -138,7 +154,7 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
     const refill_result got = cache.refill(&pages_, shard, objects, want);
     zeros = got.all_zeros;
     if (spent != nullptr) {
-        reset(*spent, cache.sheaf_capacity());
+        reset(*spent, capacity_now(cache));
         if (got.count > 1)
             fill(*spent, objects + 1, got.count - 1);
         attach(mine, *spent);
@@ -188,7 +204,7 @@ void thread_heap::free_slow(void* object, unsigned size_class)
         cache.flush(&pages_, &object, 1);
         return;
     }
-    reset(*room, cache.sheaf_capacity());
+    reset(*room, capacity_now(cache));
     attach(mine, *room);
     mine.push(object);
 }
