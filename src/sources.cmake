@@ -60,6 +60,9 @@ set(BUDDYSLAB_SOURCES
     src/proc/heap_totals.cpp
 
     # api: the exported bsl_* functions
+    src/api/malloc.cpp
+    src/api/params.cpp
+    src/api/stats.cpp
     src/api/version.cpp
 )
 

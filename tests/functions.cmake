@@ -23,7 +23,7 @@ endfunction()
 # PRESET.unit.ROOM.CASE.
 function(bsl_unit_test room)
     find_package(Catch2 2 REQUIRED)
-    include(Catch)
+    include(${Catch2_DIR}/Catch.cmake) # its directory is in the module path once only
     if(NOT TARGET buddyslab_test_main)
         # Catch2's own code: neither measured nor optimised, it takes long enough to compile.
         add_library(buddyslab_test_main OBJECT ${PROJECT_SOURCE_DIR}/tests/unit/main.cpp)

@@ -3,6 +3,9 @@
 #define BUDDYSLAB_BUDDYSLAB_H
 
 #include <buddyslab/export.h>
+#include <buddyslab/malloc.h>
+#include <buddyslab/params.h>
+#include <buddyslab/stats.h>
 #include <buddyslab/version.h>
 
 #endif

@@ -16,12 +16,15 @@
 namespace bsl
 {
 
+/// The longest text of a parameter, terminator included.
+inline constexpr std::size_t param_text_size = 128;
+
 struct params
 {
 #define PARAM_SIZE(name, value, min, max, meaning) std::size_t name = value;
 #define PARAM_NUMBER(name, value, min, max, meaning) std::size_t name = value;
 #define PARAM_CHOICE(name, choices, meaning) unsigned name = 0;
-#define PARAM_TEXT(name, meaning) char name[128] = "";
+#define PARAM_TEXT(name, meaning) char name[param_text_size] = "";
 #include "config/params.def"
 #undef PARAM_SIZE
 #undef PARAM_NUMBER

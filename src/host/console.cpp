@@ -32,18 +32,22 @@ constinit kept_file kept{-1, 0, 0};
 
 } // namespace
 
-void write_all(int fd, std::string_view text)
+int write_all(int fd, std::string_view text)
 {
     const int saved = errno;
+    int error = 0;
     while (!text.empty()) {
         const ssize_t n = write(fd, text.data(), text.size());
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
+        if (n <= 0) {
+            error = n < 0 ? -errno : -EIO;
             break;
+        }
         text.remove_prefix(static_cast<std::size_t>(n));
     }
     errno = saved;
+    return error;
 }
 
 void print_line(std::string_view text)

@@ -10,8 +10,8 @@ namespace bsl::host
 /// Writes "buddyslab: ", the text and a newline to standard error in one write.
 void print_line(std::string_view text);
 
-/// Writes the text as it is to a file descriptor, to its end.
-void write_all(int fd, std::string_view text);
+/// Writes the text as it is to a file descriptor, to its end.  0, or a negative errno.
+int write_all(int fd, std::string_view text);
 
 /// Keeps standard error for the end of the process, when the program may have closed it: makes a
 /// duplicate, out of the way of the low numbers that programs count on, and closed by exec.

@@ -1,0 +1,52 @@
+/* Figures of the heap. */
+#ifndef BUDDYSLAB_STATS_H
+#define BUDDYSLAB_STATS_H
+
+#include <buddyslab/export.h>
+#include <stddef.h>
+
+BSL_BEGIN_DECLS
+
+/*
+ * Where the heap's memory is, in bytes unless a name says otherwise.  Exact while no other thread
+ * allocates; otherwise off by what they did meanwhile.
+ */
+struct bsl_stats
+{
+    size_t size; /* of this struct, by the caller: later versions have more members behind these */
+
+    /* from the system */
+    size_t mapped;      /* address space mapped to hold objects, and the tables that explain it */
+    size_t mapped_peak; /* the most that ever was, or a little more */
+    size_t returned;    /* given back since the start */
+    size_t returned_calls; /* system calls that took */
+
+    /* in use by the program; objects count at the size of their class */
+    size_t in_use;
+    size_t in_use_peak;  /* the most that ever was, or more: see docs/compatibility.md */
+    size_t nr_objects;   /* up to 4 MiB */
+    size_t nr_windows;   /* above */
+    size_t window_bytes; /* of them, a part of in_use */
+
+    /* not in use, and resident for reuse */
+    size_t cached;         /* objects that threads keep at hand */
+    size_t slab_free;      /* free objects in partly used slabs; their pages need not be resident */
+    size_t free_resident;  /* free pages */
+    size_t cached_windows; /* freed windows */
+};
+
+/*
+ * Fills stats->size bytes of *stats; members that this version of the library does not know are zeros.
+ * Returns 0, or -EINVAL if size is less than the first version's.  May be called from any thread.
+ */
+BSL_API BSL_NONNULL(1) int bsl_get_stats(struct bsl_stats* stats) BSL_NOEXCEPT;
+
+/*
+ * Writes the report that BUDDYSLAB=report=exit prints to a file descriptor.  Returns 0, or a negative
+ * errno if it cannot be written.  May be called from any thread.
+ */
+BSL_API int bsl_stats_print(int fd) BSL_NOEXCEPT;
+
+BSL_END_DECLS
+
+#endif
