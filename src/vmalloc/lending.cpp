@@ -1,0 +1,232 @@
+#include "vmalloc/lending.hpp"
+
+#include "arena/mem_section.hpp"
+#include "base/check.hpp"
+#include "buddy/zone.hpp"
+#include "host/vm.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+namespace bsl
+{
+
+namespace
+{
+
+/// Blocks that are taken from the zone under one acquisition of its lock.
+constexpr unsigned batch_size = 16;
+
+/// Failed moves after which lending stops: each may cost the addresses of one block.
+constexpr unsigned refusals_max = 8;
+
+/// Of a block's pages, one in so many must hold memory to be worth a VMA and a system call.
+constexpr std::size_t least_resident_part = 2;
+
+enum class ability : unsigned char
+{
+    unknown,
+    able,
+    unable
+};
+
+constinit std::atomic<ability> lending{ability::unknown};
+constinit std::atomic<unsigned> nr_refusals{0};
+
+/// A resident block, taken from the zone.
+struct block
+{
+    char* start;
+    std::size_t size;
+};
+
+/// Tries on two pages whether the kernel knows MREMAP_DONTUNMAP.
+ability probe()
+{
+    const std::size_t unit = host::page_size();
+    auto* two = static_cast<char*>(host::map(nullptr, 2 * unit));
+    if (two == nullptr)
+        return ability::unable;
+    const bool moved = host::move_frames(two, two + unit, unit);
+    host::unmap(two, 2 * unit);
+    return moved ? ability::able : ability::unable;
+}
+
+std::size_t page_number(const pageblock& of, const char* start)
+{
+    return static_cast<std::size_t>(start - of.start) >> page_shift;
+}
+
+bool is_mostly_resident(const block& b)
+{
+    const pageblock& of = pageblock_of(b.start);
+    const std::size_t pages = b.size >> page_shift;
+    return of.dirty.count(page_number(of, b.start), pages) * least_resident_part >= pages;
+}
+
+/// Takes resident blocks of at least `wanted` bytes together, or what there is.  In ascending order:
+/// neighbours at home then share a VMA in the window, too.
+unsigned take_blocks(block (&taken)[batch_size], unsigned max_blocks, std::size_t wanted)
+{
+    unsigned n = 0;
+    std::size_t sum = 0;
+    mutex_guard guard(zone_normal.lock);
+    for (bool whole : {true, false}) {
+        while (n < max_blocks && sum < wanted) {
+            unsigned order = 0;
+            char* start = zone_normal.take_resident(whole, stitch_order_min, order);
+            if (start == nullptr)
+                break;
+            taken[n] = {start, nr_pages(order) << page_shift};
+            sum += taken[n++].size;
+        }
+    }
+    std::sort(taken, taken + n, [](const block& a, const block& b) { return a.start < b.start; });
+    return n;
+}
+
+void free_to_zone(char* start, std::size_t size)
+{
+    mutex_guard guard(zone_normal.lock);
+    zone_normal.free_run(start, size >> page_shift);
+}
+
+/// Moves the frames of a block to the end of what is lent.
+bool lend(vm_area& area, const block& b)
+{
+    if (!move_to_window(b.start, area.start + area.lent_end, b.size))
+        return false;
+    page& record = page_of(pageblock_of(b.start), b.start);
+    VM_BUG_ON(record.state != page_state::free || record.lru.is_linked());
+    record.start = b.start;
+    record.nr_run_pages = b.size >> page_shift;
+    area.lent.insert_back(record.lru);
+    area.lent_end += b.size;
+    ++area.nr_lent;
+    return true;
+}
+
+/// What lies behind lent_end + size is unmapped; the stretch itself is no longer ours.
+void cut_off(vm_area& area, std::size_t size)
+{
+    const std::size_t rest = area.lent_end + size;
+    if (rest < area.reserved)
+        host::unmap(area.start + rest, area.reserved - rest);
+    area.reserved = area.committed = area.size = area.lent_end;
+}
+
+/// Makes a home accessible whose frames could not be moved back.  False: it is not ours any more.
+///
+/// Either the failed move left the home as it was, empty; or it unmapped it, and then the range is
+/// mapped anew unless another thread was faster by a few instructions.
+bool mend_home(char* home, std::size_t size)
+{
+    void* at = host::map(home, size);
+    if (at == nullptr)
+        return false;
+    if (at != home)
+        host::unmap(at, size);
+    return true;
+}
+
+/// Sends the frames at `from` home and frees their pages.  `from` is unmapped.
+void return_frames(char* home, char* from, std::size_t size)
+{
+    pageblock& of = pageblock_of(home);
+    const std::size_t first = page_number(of, home);
+    const std::size_t pages = size >> page_shift;
+    if (host::move_mapping(from, home, size)) {
+        of.dirty.set(first, pages);
+    } else {
+        host::unmap(from, size);
+        if (!mend_home(home, size))
+            return; // its pages stay taken: lost, but nobody's trap
+        of.dirty.clear(first, pages);
+    }
+    free_to_zone(home, size);
+}
+
+} // namespace
+
+bool can_lend()
+{
+    ability known = lending.load(std::memory_order_relaxed);
+    if (known == ability::unknown) [[unlikely]] {
+        known = probe();
+        lending.store(known, std::memory_order_relaxed);
+    }
+    return known == ability::able;
+}
+
+bool move_to_window(char* from, char* to, std::size_t size)
+{
+    if (host::move_frames(from, to, size))
+        return true;
+    if (nr_refusals.fetch_add(1, std::memory_order_relaxed) + 1 >= refusals_max)
+        lending.store(ability::unable, std::memory_order_relaxed);
+    return false;
+}
+
+std::size_t lendable_bytes()
+{
+    if (!can_lend())
+        return 0;
+    mutex_guard guard(zone_normal.lock);
+    return zone_normal.counts().nr_dirty_whole << page_shift;
+}
+
+bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)
+{
+    bool is_whole = true; // the window is
+    bool go_on = true;
+    while (go_on && area.lent_end < size && area.nr_lent < max_blocks) {
+        const std::size_t room = max_blocks - area.nr_lent;
+        block taken[batch_size];
+        const unsigned limit = room < batch_size ? static_cast<unsigned>(room) : batch_size;
+        const unsigned n = take_blocks(taken, limit, size - area.lent_end);
+        go_on = n != 0;
+        for (unsigned i = 0; i < n; ++i) {
+            block b = taken[i];
+            const std::size_t missing = size - area.lent_end;
+            if (!is_whole || missing == 0 || !is_mostly_resident(b)) {
+                free_to_zone(b.start, b.size);
+                go_on = false; // the next ones would be no better
+                continue;
+            }
+            if (b.size > missing) {
+                free_to_zone(b.start + missing, b.size - missing);
+                b.size = missing;
+            }
+            if (!lend(area, b)) {
+                cut_off(area, b.size);
+                free_to_zone(b.start, b.size);
+                is_whole = false;
+                go_on = false;
+            }
+        }
+    }
+    return is_whole;
+}
+
+void return_blocks(vm_area& area)
+{
+    char* from = area.start;
+    if (area.run != nullptr)
+        return_frames(area.run, from, area.run_size);
+    from += area.run_size;
+    list_for_each<page, &page::lru>(area.lent, [&from](page& record) {
+        char* const home = record.start;
+        const std::size_t size = record.nr_run_pages << page_shift;
+        list_head::remove(record.lru);
+        record.start = nullptr;
+        record.nr_run_pages = 0;
+        return_frames(home, from, size);
+        from += size;
+    });
+    VM_BUG_ON(from != area.start + area.lent_end);
+    area.run = nullptr;
+    area.run_size = 0;
+    area.nr_lent = 0;
+}
+
+} // namespace bsl
