@@ -35,12 +35,20 @@ private:
 
 constexpr int anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
+/// The thread sanitizer replaces hints outside of its own regions by 0, which with the flag would be
+/// taken at its word.
+#if defined(__SANITIZE_THREAD__)
+constexpr int at_hint = 0;
+#else
+constexpr int at_hint = MAP_FIXED_NOREPLACE;
+#endif
+
 void* map_somewhere(void* hint, std::size_t size, int protection)
 {
     errno_guard keep;
     if (hint != nullptr) {
         // Kernels before 4.17 take the flag for a mere hint; either way the result is what counts.
-        void* at = mmap(hint, size, protection, anonymous | MAP_FIXED_NOREPLACE, -1, 0);
+        void* at = mmap(hint, size, protection, anonymous | at_hint, -1, 0);
         if (at != MAP_FAILED)
             return at;
     }
