@@ -1,0 +1,125 @@
+#include "unit/memory.hpp"
+
+#include "host/vm.hpp"
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstring>
+
+using namespace bsl;
+
+namespace
+{
+
+constexpr std::size_t size = 16 * 4096;
+
+bool is_zero(const char* at)
+{
+    for (std::size_t i = 0; i < size; ++i) {
+        if (at[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("mapped memory is zero, and resident when touched")
+{
+    auto* at = static_cast<char*>(host::map(nullptr, size));
+    REQUIRE(at != nullptr);
+    CHECK(resident_pages(at, size) == 0);
+    at[0] = 1;
+    CHECK(resident_pages(at, size) == 1);
+    at[0] = 0;
+    CHECK(is_zero(at));
+    CHECK(host::unmap(at, size));
+    CHECK_FALSE(is_mapped(at));
+}
+
+TEST_CASE("a hint is taken where nothing is, and replaces nothing")
+{
+    auto* at = static_cast<char*>(host::map(nullptr, 2 * size));
+    REQUIRE(host::unmap(at + size, size));
+    CHECK(host::map(at + size, size) == at + size);
+    at[0] = 7;
+    void* elsewhere = host::map(at, size);
+    CHECK(elsewhere != nullptr);
+    CHECK(elsewhere != at);
+    CHECK(at[0] == 7);
+    host::unmap(elsewhere, size);
+    host::unmap(at, 2 * size);
+}
+
+TEST_CASE("reserved addresses become memory when committed")
+{
+    auto* at = static_cast<char*>(host::reserve(nullptr, size));
+    REQUIRE(at != nullptr);
+    REQUIRE(host::commit(at, size));
+    std::memset(at, 1, size);
+    REQUIRE(host::unmap_and_reserve(at, size));
+    CHECK(is_mapped(at));
+    CHECK(resident_pages(at, size) == 0);
+    REQUIRE(host::map_over(at, size));
+    CHECK(is_zero(at));
+    host::unmap(at, size);
+}
+
+TEST_CASE("zeros can be read at no cost")
+{
+    auto* at = static_cast<char*>(host::map_zeros(size));
+    REQUIRE(at != nullptr);
+    CHECK(is_zero(at));
+    REQUIRE(host::commit(at, size));
+    at[5] = 5;
+    CHECK(at[5] == 5);
+    host::unmap(at, size);
+}
+
+TEST_CASE("discarded memory is given back and reads as zeros")
+{
+    auto* at = static_cast<char*>(host::map(nullptr, size));
+    std::memset(at, 1, size);
+    REQUIRE(resident_pages(at, size) == size / 4096);
+    REQUIRE(host::discard(at + size / 2, size / 2));
+    CHECK(resident_pages(at, size) == size / 4096 / 2);
+    CHECK(at[size / 2 - 1] == 1);
+    CHECK(at[size / 2] == 0);
+    host::unmap(at, size);
+}
+
+TEST_CASE("populated memory is resident")
+{
+    auto* at = static_cast<char*>(host::map(nullptr, size));
+    if (host::populate(at, size)) // Linux 5.14
+        CHECK(resident_pages(at, size) == size / 4096);
+    host::unmap(at, size);
+}
+
+TEST_CASE("frames can be moved, with and without their mapping")
+{
+    auto* from = static_cast<char*>(host::map(nullptr, size));
+    auto* to = static_cast<char*>(host::reserve(nullptr, size));
+    std::memset(from, 9, size);
+    if (host::move_frames(from, to, size)) { // Linux 5.7
+        CHECK(to[size - 1] == 9);
+        CHECK(resident_pages(to, size) == size / 4096);
+        CHECK(resident_pages(from, size) == 0);
+        CHECK(is_zero(from));
+        REQUIRE(host::move_frames(to, from, size));
+    }
+    REQUIRE(host::unmap_and_reserve(to, size));
+    REQUIRE(host::move_mapping(from, to, size));
+    CHECK(to[0] == 9);
+    CHECK_FALSE(is_mapped(from));
+    host::unmap(to, size);
+}
+
+TEST_CASE("refusals leave errno alone")
+{
+    errno = 4711;
+    CHECK(host::map(nullptr, std::size_t{1} << 60) == nullptr);
+    CHECK_FALSE(host::discard(reinterpret_cast<void*>(1), size));
+    CHECK_FALSE(host::commit(nullptr, size));
+    CHECK(errno == 4711);
+}
