@@ -21,6 +21,7 @@ constinit std::atomic<arena*> arenas{nullptr};
 constinit std::atomic<std::size_t> mapped_bytes{0};
 constinit std::atomic<std::size_t> offline_bytes{0};
 constinit std::atomic<std::size_t> table_bytes{0};
+constinit std::atomic<char*> next_hint{nullptr}; ///< end of the last arena in the class window
 constinit list_head given_back; ///< offline pageblocks that were in a zone.  Lock: arena_lock
 constinit list_head regained;   ///< such ones, mapped again, for bring_online().  Lock: arena_lock
 
@@ -36,8 +37,8 @@ constexpr std::uintptr_t gap_below_library = std::uintptr_t{8} << 40;
 
 void* placement_hint()
 {
-    if (const arena* newest = arenas.load(std::memory_order_acquire))
-        return newest->start + newest->nr_blocks * pageblock_size;
+    if (char* end = next_hint.load(std::memory_order_relaxed))
+        return end;
     const auto here = reinterpret_cast<std::uintptr_t>(&arenas);
     if (address_bits < 47 || here < 2 * gap_below_library)
         return nullptr;
@@ -116,6 +117,8 @@ bool grow_by(std::size_t nr_blocks)
         host::unmap(start, size);
         return false;
     }
+    if (page_classes.covers(start + size - 1))
+        next_hint.store(start + size, std::memory_order_relaxed);
     const std::size_t before = mapped_bytes.fetch_add(size, std::memory_order_relaxed);
     host::advise_huge(start, size, before >= param.huge_pages_from);
 

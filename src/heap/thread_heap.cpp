@@ -42,9 +42,8 @@ unsigned capacity_now(const kmem_cache& cache)
     return n < full ? static_cast<unsigned>(n) : full;
 }
 
-unsigned refill_count(const kmem_cache& cache)
+unsigned refill_count(const kmem_cache& cache, unsigned room)
 {
-    const unsigned room = capacity_now(cache);
     const std::size_t by_bytes = refill_bytes / cache.size();
     const std::size_t wanted = by_bytes < 2 ? 2 : by_bytes;
     return wanted < room ? static_cast<unsigned>(wanted) : room;
@@ -150,11 +149,12 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
 
     if (spent == nullptr && !is_checked(size_class))
         spent = take_spare();
-    const unsigned want = spent == nullptr ? 1 : refill_count(cache);
+    const unsigned room = capacity_now(cache); // once: it changes when threads come and go
+    const unsigned want = spent == nullptr ? 1 : refill_count(cache, room);
     const refill_result got = cache.refill(&pages_, shard, objects, want);
     zeros = got.all_zeros;
     if (spent != nullptr) {
-        reset(*spent, capacity_now(cache));
+        reset(*spent, room);
         if (got.count > 1)
             fill(*spent, objects + 1, got.count - 1);
         attach(mine, *spent);

@@ -17,6 +17,7 @@
 /// Lock: thread_heap::lock guards everything but the bins, which are the owner's alone to pop and
 /// push; attaching and detaching their sheaves is done by the owner with the lock held.
 
+#include "base/counter.hpp"
 #include "slab/kmem_cache.hpp"
 
 namespace bsl
@@ -87,7 +88,9 @@ private:
     pageset pages_;
     std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr
     std::size_t large_bytes_ = 0;   ///< of those, at least; the owner's
-    std::size_t flushed_bytes_ = 0; ///< given back to slabs since the last look at holes
+    /// Given back to slabs since the last look at holes.  Also the drains of others add to it: that one
+    /// of two at once is lost does no harm.
+    counter<std::size_t> flushed_bytes_ = 0;
 };
 static_assert(sizeof(thread_heap) <= thread_heap_size);
 

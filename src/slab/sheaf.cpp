@@ -54,6 +54,7 @@ unsigned count(const sheaf& s)
 
 void fill(sheaf& s, void* const* objects, unsigned n)
 {
+    VM_BUG_ON(s.top + n > s.slot + sheaf_capacity_max);
     for (unsigned i = n; i != 0; --i)
         (s.top++)->store(objects[i - 1], std::memory_order_relaxed);
 }
