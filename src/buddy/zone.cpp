@@ -38,7 +38,7 @@ pageblock* block_of_link(list_head* node, unsigned kind)
 
 void zone::account(const pageblock& block, bool add)
 {
-    std::size_t& dirty = is_wholly_free(block) ? counts_.nr_dirty_whole : counts_.nr_dirty_small;
+    counter<std::size_t>& dirty = is_wholly_free(block) ? counts_.nr_dirty_whole : counts_.nr_dirty_small;
     if (add) {
         counts_.nr_free += block.nr_free;
         dirty += block.nr_dirty_free;

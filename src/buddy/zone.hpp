@@ -14,6 +14,7 @@
 ///
 /// Lock: zone::lock guards everything in the zone and the buddy fields of its pageblocks.
 
+#include "base/counter.hpp"
 #include "buddy/free_area.hpp"
 #include "locking/mutex.hpp"
 
@@ -25,12 +26,12 @@ namespace bsl
 /// Free pages of a zone by what they cost to keep.
 struct zone_counts
 {
-    std::size_t nr_online;      ///< pageblocks
-    std::size_t nr_free;        ///< free pages
-    std::size_t nr_dirty_small; ///< free resident pages in pageblocks that are partly used
-    std::size_t nr_dirty_whole; ///< free resident pages in wholly free pageblocks
-    std::size_t nr_used_peak;   ///< most pages that were ever handed out at once
-    std::size_t nr_splits;      ///< blocks larger than asked that were split
+    counter<std::size_t> nr_online;      ///< pageblocks
+    counter<std::size_t> nr_free;        ///< free pages
+    counter<std::size_t> nr_dirty_small; ///< free resident pages in pageblocks that are partly used
+    counter<std::size_t> nr_dirty_whole; ///< free resident pages in wholly free pageblocks
+    counter<std::size_t> nr_used_peak;   ///< most pages that were ever handed out at once
+    counter<std::size_t> nr_splits;      ///< blocks larger than asked that were split
 };
 
 class zone

@@ -1,5 +1,6 @@
 #include "host/sysinfo.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <sched.h>
@@ -12,17 +13,19 @@ namespace bsl::host
 
 unsigned nr_cpus()
 {
-    static constinit unsigned cached = 0;
-    if (cached == 0) {
+    static constinit std::atomic<unsigned> cached{0};
+    unsigned nr = cached.load(std::memory_order_relaxed);
+    if (nr == 0) {
         const int saved = errno;
         cpu_set_t set;
         CPU_ZERO(&set);
         const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
         const int n = known ? CPU_COUNT(&set) : 1;
-        cached = n < 1 ? 1 : static_cast<unsigned>(n);
+        nr = n < 1 ? 1 : static_cast<unsigned>(n);
+        cached.store(nr, std::memory_order_relaxed);
         errno = saved;
     }
-    return cached;
+    return nr;
 }
 
 std::size_t address_space_limit()

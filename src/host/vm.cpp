@@ -1,5 +1,6 @@
 #include "host/vm.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <sys/mman.h>
@@ -72,10 +73,13 @@ bool advise(void* address, std::size_t size, int advice)
 
 std::size_t page_size()
 {
-    static constinit std::size_t cached = 0;
-    if (cached == 0)
-        cached = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    return cached;
+    static constinit std::atomic<std::size_t> cached{0};
+    std::size_t size = cached.load(std::memory_order_relaxed);
+    if (size == 0) {
+        size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        cached.store(size, std::memory_order_relaxed);
+    }
+    return size;
 }
 
 void* map(void* hint, std::size_t size)

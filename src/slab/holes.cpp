@@ -37,8 +37,9 @@ struct slab_hole
 bool all_free(page& head, unsigned first, unsigned count)
 {
     bool all = true;
-    for_each_bitmap_word(head, first, count,
-                         [&all](std::uint64_t word, std::uint64_t mask) { all &= (word & mask) == mask; });
+    for_each_bitmap_word(head, first, count, [&all](std::uint64_t word, std::uint64_t mask) {
+        all &= (word & mask) == mask;
+    });
     return all;
 }
 
@@ -119,9 +120,11 @@ void kmem_cache::discard_holes(kmem_cache_node& of) const
                 const unsigned objects = objects_in(head.order);
                 std::size_t from = 0;
                 while (find_hole(head, size_, objects, slab_pages(head.order), from, holes[n])) {
-                    for_each_bitmap_word(head, holes[n].first, holes[n].count,
-                                         [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
+                    for_each_bitmap_word(
+                        head, holes[n].first, holes[n].count,
+                        [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
                     head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);
+                    of.nr_free.fetch_sub(holes[n].count, std::memory_order_relaxed);
                     ++n;
                 }
                 list_head::remove(head.lru);
@@ -139,6 +142,7 @@ void kmem_cache::discard_holes(kmem_cache_node& of) const
             for_each_bitmap_word(head, holes[i].first, holes[i].count,
                                  [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
             head.nr_free = static_cast<std::uint16_t>(head.nr_free + holes[i].count);
+            of.nr_free.fetch_add(holes[i].count, std::memory_order_relaxed);
             list_by_fullness(of, head);
         }
     }
@@ -150,7 +154,8 @@ void kmem_cache::discard_holes() const
         return;
     for (unsigned shard = 0; shard < nr_shards(); ++shard) {
         kmem_cache_node* home = node(shard);
-        const std::size_t free = home == nullptr ? 0 : home->nr_free.load(std::memory_order_relaxed);
+        const std::size_t free =
+            home == nullptr ? 0 : home->nr_free.load(std::memory_order_relaxed);
         if (free * size_ >= bytes_per_page)
             discard_holes(*home);
     }
