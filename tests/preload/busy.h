@@ -1,8 +1,8 @@
 /*
- * Threads that allocate and free without a pause until told to stop: the company in which fork,
+ * Threads that allocate and free until told to stop: the company in which fork,
  * exec and exit are tried.  Each keeps a small table of live objects of mixed sizes, so at any
- * moment some thread is inside malloc or free, holding whatever locks there are.  They are nice to
- * the thread under test, which would otherwise wait for a time slice at every step.
+ * moment some thread is inside malloc or free, holding whatever locks there are.  They sleep now
+ * and then: the thread under test would otherwise wait for a time slice at every step.
  */
 #ifndef BUDDYSLAB_TESTS_BUSY_H
 #define BUDDYSLAB_TESTS_BUSY_H
@@ -10,7 +10,6 @@
 #include "check.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 enum
 {
@@ -37,7 +36,6 @@ static inline size_t busy_size(uint64_t* state)
 static inline void* busy_thread(void* arg)
 {
     struct busy_threads* busy = (struct busy_threads*)arg;
-    setpriority(PRIO_PROCESS, 0, 12); /* of this thread only; a sandbox may refuse it */
     enum
     {
         slots = 200
@@ -45,7 +43,9 @@ static inline void* busy_thread(void* arg)
     char* objects[slots] = {0};
     size_t sizes[slots] = {0};
     uint64_t state = (uint64_t)(uintptr_t)&state;
-    while (!atomic_load_explicit(&busy->stop, memory_order_relaxed)) {
+    for (int step = 0; !atomic_load_explicit(&busy->stop, memory_order_relaxed); step++) {
+        if (step % 64 == 0)
+            usleep((unsigned)(next_random(&state) % 400));
         unsigned i = (unsigned)(next_random(&state) % slots);
         if (objects[i] && sizes[i])
             CHECK(objects[i][0] == (char)i, "object %u is not mine any more", i);
