@@ -112,14 +112,14 @@ void balance(zone& of)
         reclaim_pages(of, true, param.dirty_large_max - param.dirty_large_max / 8);
 }
 
-void age(zone& of)
+bool age(zone& of)
 {
     balance(of);
     const std::uint64_t now = host::coarse_milliseconds();
     std::uint64_t start = interval_start.load(std::memory_order_relaxed);
     if (now - start < param.decay_ms ||
         !interval_start.compare_exchange_strong(start, now, std::memory_order_relaxed))
-        return;
+        return false;
     std::size_t idle_small = 0;
     std::size_t idle_whole = 0;
     {
@@ -127,12 +127,13 @@ void age(zone& of)
         of.take_low_water(idle_small, idle_whole);
     }
     if (start == 0)
-        return; // the first interval only begins
+        return false; // the first interval only begins
     const zone_counts& counts = of.counts();
     if (idle_small != 0)
         reclaim_pages(of, false, (counts.nr_dirty_small - idle_small) << page_shift);
     if (idle_whole != 0)
         reclaim_pages(of, true, (counts.nr_dirty_whole - idle_whole) << page_shift);
+    return true;
 }
 
 void adopt_isolated_pages(zone& of)

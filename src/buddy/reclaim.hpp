@@ -25,8 +25,8 @@ std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep);
 /// Keeps the zone within its bounds.  Cheap when there is nothing to do; no lock may be held.
 void balance(zone& of);
 
-/// As balance(), and lets memory age; called now and then.
-void age(zone& of);
+/// As balance(), and lets memory age; called now and then.  True when an interval of decay_ms ended.
+bool age(zone& of);
 
 /// In the child of a fork: takes back what other threads were giving back.
 void adopt_isolated_pages(zone& of);

@@ -58,10 +58,10 @@ void keep_balance(thread_heap* mine)
 {
     if (mine != nullptr && mine->has_flushed_much()) [[unlikely]]
         balance_holes();
-    if (++this_thread.slow_paths % slow_paths_per_look == 0) [[unlikely]]
-        age(zone_normal);
-    else
-        balance(zone_normal);
+    if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
+        return balance(zone_normal);
+    if (age(zone_normal))
+        age_windows();
 }
 
 /// Makes it worth trying again after the zone had no pages.
@@ -218,7 +218,7 @@ void free_allocation(void* p, const allocation& what, const char* call)
     case allocation_kind::window:
         if (vfree(*what.window, p) == vfree_result::already_free)
             report_double_free_window(call, p, *what.window);
-        return;
+        return keep_balance(this_thread.heap);
     }
 }
 

@@ -316,6 +316,19 @@ void* vrealloc(vm_area& area, std::size_t new_size)
     return done ? area.start : nullptr;
 }
 
+void age_windows()
+{
+    static constinit std::size_t reused_before BSL_TSA(guarded_by(vmalloc_lock)) = 0;
+    {
+        mutex_guard guard(vmalloc_lock);
+        const bool was_useful = counts.reused != reused_before;
+        reused_before = counts.reused;
+        if (was_useful)
+            return;
+    }
+    release_windows(0);
+}
+
 std::size_t release_windows(std::size_t keep_bytes)
 {
     VM_BUG_ON(!lockdep::holds_nothing());

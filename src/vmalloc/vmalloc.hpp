@@ -72,6 +72,9 @@ inline std::size_t usable_size(const vm_area& area)
 /// bytes left the cache; frames with a home are in the zone then, the rest is the system's.
 std::size_t release_windows(std::size_t keep_bytes);
 
+/// Called once per decay interval: what the cache did not serve anybody with leaves it.
+void age_windows();
+
 struct vmalloc_counts
 {
     std::size_t made;     ///< windows made new, since the start
