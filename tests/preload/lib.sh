@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs real programs twice, plainly and on the library, and compares what comes out.  Sourced by
 # programs/*.sh, which get from ctest
 #
@@ -68,8 +69,10 @@ compare()
         status=$?
         : "${plain_status:=$status}"
     done
-    [ "$plain_status" = 0 ] || { cat "$work/plain.err"; fail "$*: plainly it ends with $plain_status"; }
-    [ "$status" = 0 ] || { tail -n 20 "$work/preloaded.err"; fail "$*: on the library it ends with $status"; }
+    [ "$plain_status" = 0 ] ||
+        { cat "$work/plain.err"; fail "$*: plainly it ends with $plain_status"; }
+    [ "$status" = 0 ] ||
+        { tail -n 20 "$work/preloaded.err"; fail "$*: on the library it ends with $status"; }
     [ -s "$work/plain.out" ] || fail "$*: no output to compare"
     cmp "$work/plain.out" "$work/preloaded.out" ||
         { diff "$work/plain.out" "$work/preloaded.out" | head -n 20; fail "$*: another output"; }

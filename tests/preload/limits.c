@@ -6,7 +6,7 @@
  *
  * The limit is set before exec, so that the allocator meets it from its first instruction.
  * (overcommit_memory=2 is a setting of the whole machine, not of a process or a namespace, so no
- * test here turns it on; with its refusals at mmap and mprotect it is RLIMIT_DATA's close relative.)
+ * test here turns it on; its refusals, at mmap and mprotect, are those of RLIMIT_DATA.)
  */
 #include "check.h"
 #include <pthread.h>
@@ -55,7 +55,7 @@ static void* exhaust_and_free(void* arg)
     return NULL;
 }
 
-/* New threads take objects of one size until there are no more and free them.  Returns the bytes. */
+/* New threads take objects of one size until there are no more, and free them.  Returns bytes. */
 static size_t exhaust(int threads, size_t size)
 {
     struct worker workers[max_threads];
