@@ -115,6 +115,60 @@ void give_block(pageblock& block, unsigned first, unsigned order)
     insert(block, first, order);
 }
 
+namespace
+{
+
+/// Order of the free block that page `number` is part of; nr_page_orders if it is not free.
+unsigned order_of_free(const pageblock& block, unsigned number)
+{
+    for (unsigned order = 0; order < nr_page_orders; ++order) {
+        const std::size_t bit = bit_of(number, order);
+        if (block.free_map[0].test(bit) || block.free_map[1].test(bit))
+            return order;
+    }
+    return nr_page_orders;
+}
+
+/// Puts the free pages [first, end) that a split has left over back, as aligned blocks.
+void insert_rest(pageblock& block, unsigned first, unsigned end)
+{
+    while (first != end) {
+        const unsigned aligned = first == 0 ? max_page_order : lowest_bit(first);
+        const unsigned fits = ilog2(end - first);
+        const unsigned order = aligned < fits ? aligned : fits;
+        insert(block, first, order);
+        first += static_cast<unsigned>(nr_pages(order));
+    }
+}
+
+} // namespace
+
+bool take_pages(pageblock& block, unsigned first, unsigned pages)
+{
+    const unsigned end = first + pages;
+    if (end > pages_per_pageblock)
+        return false;
+    for (unsigned at = first; at < end;) {
+        const unsigned order = order_of_free(block, at);
+        if (order == nr_page_orders)
+            return false;
+        at = static_cast<unsigned>(round_down(at, nr_pages(order)) + nr_pages(order));
+    }
+    const auto dirty = block.dirty.count(first, pages);
+    for (unsigned at = first; at < end;) {
+        const unsigned order = order_of_free(block, at);
+        const auto start = static_cast<unsigned>(round_down(at, nr_pages(order)));
+        const auto stop = static_cast<unsigned>(start + nr_pages(order));
+        remove_if_free(block, start, order);
+        insert_rest(block, start, at);
+        insert_rest(block, end < stop ? end : stop, stop);
+        at = stop;
+    }
+    block.nr_free = static_cast<std::uint16_t>(block.nr_free - pages);
+    block.nr_dirty_free = static_cast<std::uint16_t>(block.nr_dirty_free - dirty);
+    return true;
+}
+
 void validate(const pageblock& block)
 {
     bitmap<pages_per_pageblock> seen{};

@@ -36,6 +36,10 @@ int largest_order(const pageblock& block, residency kind);
 /// Splits keep the half with more resident pages.  Returns the number of its first page.
 unsigned take_block(pageblock& block, unsigned order, residency kind);
 
+/// Takes exactly the pages [first, first + pages) if all of them are free; splits what they are part
+/// of.  False, and nothing changed, if one is not.
+bool take_pages(pageblock& block, unsigned first, unsigned pages);
+
 /// Gives a block back and merges it with free buddies.
 void give_block(pageblock& block, unsigned first, unsigned order);
 

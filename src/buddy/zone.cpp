@@ -114,6 +114,13 @@ char* zone::take_from(pageblock& block, unsigned order, residency kind, migrate_
     const unsigned first = take_block(block, order, kind);
     relink(block);
     account(block, true);
+    count_taken(block, first, nr_pages(order));
+    return block.start + (std::size_t{first} << page_shift);
+}
+
+void zone::count_taken(const pageblock& block, unsigned first, std::size_t pages)
+{
+    counts_.nr_clean_taken += pages - block.dirty.count(first, pages);
     const std::size_t used = counts_.nr_online * pages_per_pageblock - counts_.nr_free;
     if (used > counts_.nr_used_peak)
         counts_.nr_used_peak = used;
@@ -121,7 +128,19 @@ char* zone::take_from(pageblock& block, unsigned order, residency kind, migrate_
         low_small_ = counts_.nr_dirty_small;
     if (counts_.nr_dirty_whole < low_whole_)
         low_whole_ = counts_.nr_dirty_whole;
-    return block.start + (std::size_t{first} << page_shift);
+}
+
+bool zone::extend_run(char* start, std::size_t pages)
+{
+    pageblock& block = pageblock_of(start);
+    const unsigned first = page_number(block, start);
+    account(block, false);
+    const bool taken = take_pages(block, first, static_cast<unsigned>(pages));
+    relink(block);
+    account(block, true);
+    if (taken)
+        count_taken(block, first, pages);
+    return taken;
 }
 
 /// Own type first, then wholly free pageblocks, then the other type's.

@@ -31,6 +31,7 @@ struct zone_counts
     counter<std::size_t> nr_dirty_small; ///< free resident pages in pageblocks that are partly used
     counter<std::size_t> nr_dirty_whole; ///< free resident pages in wholly free pageblocks
     counter<std::size_t> nr_used_peak;   ///< most pages that were ever handed out at once
+    counter<std::size_t> nr_clean_taken; ///< clean pages that were handed out, ever
     counter<std::size_t> nr_splits;      ///< blocks larger than asked that were split
 };
 
@@ -48,6 +49,10 @@ public:
 
     /// Gives back any run of pages inside one pageblock, as the fewest aligned blocks.
     void free_run(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
+
+    /// Takes the pages [start, start + pages), all of one pageblock, if they are free: to make what
+    /// lies before them larger.
+    bool extend_run(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
 
     /// Takes `nr` wholly free pageblocks that follow each other in memory; nullptr if there are
     /// none.  Scans every pageblock: for requests that would otherwise fail.
@@ -81,6 +86,8 @@ private:
     char* take_from(pageblock& block, unsigned order, residency kind, migrate_type type)
         BSL_TSA(requires_capability(lock));
     char* try_types(unsigned order, residency kind, migrate_type type)
+        BSL_TSA(requires_capability(lock));
+    void count_taken(const pageblock& block, unsigned first, std::size_t pages)
         BSL_TSA(requires_capability(lock));
     void relink(pageblock& block) BSL_TSA(requires_capability(lock));
     void unlink(pageblock& block) BSL_TSA(requires_capability(lock));

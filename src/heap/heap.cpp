@@ -239,6 +239,16 @@ void* realloc_by_copy(void* p, const allocation& old, std::size_t size, const ch
     return fresh;
 }
 
+/// Can the object become one of another class where it is?
+bool resize_in_place(const allocation& old, unsigned size_class)
+{
+    if (size_class == old.size_class)
+        return true;
+    const kmem_cache& from = kmalloc_cache(old.size_class);
+    const kmem_cache& to = kmalloc_cache(size_class);
+    return from.is_single() && to.is_single() && from.resize_single(*old.head, to);
+}
+
 /// A large object that outgrows the largest class: its frames move into a window, its bytes do not.
 void* realloc_into_window(void* p, const allocation& old, std::size_t size)
 {
@@ -337,7 +347,7 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
         } else if (void* moved = realloc_into_window(p, old, size)) {
             return moved;
         }
-    } else if (old.kind == allocation_kind::object && class_of(size) == old.size_class) {
+    } else if (old.kind == allocation_kind::object && resize_in_place(old, class_of(size))) {
         return p;
     }
     return realloc_by_copy(p, old, size, call);

@@ -16,6 +16,7 @@
 #include "slab/kmem_cache.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/mem_section.hpp"
 #include "arena/memblock.hpp"
 #include "base/check.hpp"
 #include "host/sysinfo.hpp"
@@ -288,6 +289,35 @@ void kmem_cache::forget_slab(kmem_cache_node& home, const page& head) const
     subtract(home.nr_slabs, 1);
     subtract(home.nr_objects, objects_in(head.order));
     subtract(home.nr_pages_held, slab_pages(head.order));
+}
+
+bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
+{
+    const std::size_t pages = size_ >> page_shift;
+    const std::size_t wanted = to.size_ >> page_shift;
+    const bool aligned = address_to_pfn(head.start) % nr_pages(to.order_min_) == 0;
+    kmem_cache_node* home = to.make_node(head.shard);
+    if (!aligned || home == nullptr)
+        return false;
+    {
+        mutex_guard guard(zone_normal.lock);
+        char* const end = head.start + (pages << page_shift);
+        if (wanted < pages)
+            zone_normal.free_run(head.start + (wanted << page_shift), pages - wanted);
+        else if (!zone_normal.extend_run(end, wanted - pages))
+            return false;
+    }
+    pageblock& block = pageblock_of(head.start);
+    block.dirty.set(static_cast<std::size_t>(head.start - block.start) >> page_shift, wanted);
+    disown_single(head);
+    head.cache = to.number_;
+    head.order = to.order_min_;
+    head.state = page_state::slab;
+    mutex_guard guard(home->lock);
+    add(home->nr_slabs, 1);
+    add(home->nr_objects, 1);
+    add(home->nr_pages_held, wanted);
+    return true;
 }
 
 void kmem_cache::disown_single(page& head) const

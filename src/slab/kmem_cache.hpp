@@ -99,6 +99,11 @@ public:
     void* alloc_one() const;
     void free_one(void* object) const { flush(nullptr, &object, 1); }
 
+    /// Makes an object that has a slab of its own one of cache `to`, of the same kind, where it is:
+    /// takes the pages behind it, or gives its last pages back.  False when they are not free, or the
+    /// object would not be aligned as those of `to` are.
+    bool resize_single(page& head, const kmem_cache& to) const;
+
     /// Forgets a slab of one object, whose pages the caller takes over.
     void disown_single(page& head) const;
 
