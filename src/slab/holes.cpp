@@ -19,11 +19,6 @@
 namespace bsl
 {
 
-namespace
-{
-
-constexpr unsigned holes_at_once = 64;
-
 /// Free objects [first, first + count) that cover `pages` whole pages from `start`.
 struct slab_hole
 {
@@ -33,6 +28,11 @@ struct slab_hole
     unsigned first;
     unsigned count;
 };
+
+namespace
+{
+
+constexpr unsigned holes_at_once = 64;
 
 bool all_free(page& head, unsigned first, unsigned count)
 {
@@ -99,52 +99,70 @@ constinit std::atomic<std::size_t> settled_bytes{0};
 
 } // namespace
 
+/// Takes the holes of the slabs at the front of a list and puts the slabs to its back; at most
+/// `to_visit` slabs, as many as have room in `holes`.
+unsigned kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, slab_hole* holes,
+                                kmem_cache_node& of) const
+{
+    unsigned n = 0;
+    while (to_visit != 0 && !slabs.is_empty() && n + pages_per_slab_max / 2 <= holes_at_once) {
+        --to_visit;
+        page& head = *list_entry<page, &page::lru>(slabs.front());
+        const unsigned objects = objects_in(head.order);
+        std::size_t from = 0;
+        while (find_hole(head, size_, objects, slab_pages(head.order), from, holes[n])) {
+            for_each_bitmap_word(head, holes[n].first, holes[n].count,
+                                 [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
+            head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);
+            of.nr_free.fetch_sub(holes[n].count, std::memory_order_relaxed);
+            ++n;
+        }
+        list_head::remove(head.lru);
+        if (head.nr_free != 0)
+            slabs.insert_back(head.lru);
+    }
+    return n;
+}
+
+/// Marks the objects of a hole as free again.
+void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of) const
+{
+    page& head = *hole.head;
+    if (head.nr_free != 0)
+        list_head::remove(head.lru);
+    for_each_bitmap_word(head, hole.first, hole.count,
+                         [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
+    head.nr_free = static_cast<std::uint16_t>(head.nr_free + hole.count);
+    of.nr_free.fetch_add(hole.count, std::memory_order_relaxed);
+    const unsigned objects = objects_in(head.order);
+    if (head.nr_free == objects)
+        return list_by_fullness(of, head);
+    // To the back: those at the front are still to be visited.
+    of.partial[fullness(head.nr_free, objects)].insert_back(head.lru);
+}
+
 void kmem_cache::discard_holes(kmem_cache_node& of) const
 {
-    // Slabs that were looked at go to the back of their list; each is looked at once, more or less.
-    std::size_t to_visit = of.nr_slabs.load(std::memory_order_relaxed);
-    unsigned list = nr_fullness_lists;
-    while (list != 0) {
-        slab_hole holes[holes_at_once];
-        unsigned n = 0;
+    for (unsigned list = nr_fullness_lists; list-- != 0;) {
+        list_head& slabs = of.partial[list];
+        std::size_t to_visit = 0;
         {
             mutex_guard guard(of.lock);
-            while (list != 0 && n + pages_per_slab_max / 2 <= holes_at_once) {
-                list_head& slabs = of.partial[list - 1];
-                if (to_visit == 0 || slabs.is_empty()) {
-                    --list;
-                    continue;
-                }
-                --to_visit;
-                page& head = *list_entry<page, &page::lru>(slabs.front());
-                const unsigned objects = objects_in(head.order);
-                std::size_t from = 0;
-                while (find_hole(head, size_, objects, slab_pages(head.order), from, holes[n])) {
-                    for_each_bitmap_word(
-                        head, holes[n].first, holes[n].count,
-                        [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
-                    head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);
-                    of.nr_free.fetch_sub(holes[n].count, std::memory_order_relaxed);
-                    ++n;
-                }
-                list_head::remove(head.lru);
-                if (head.nr_free != 0)
-                    slabs.insert_back(head.lru);
+            list_for_each<page, &page::lru>(slabs, [&to_visit](page&) { ++to_visit; });
+        }
+        unsigned n = 0;
+        do {
+            slab_hole holes[holes_at_once];
+            {
+                mutex_guard guard(of.lock);
+                n = take_holes(slabs, to_visit, holes, of);
             }
-        }
-        for (unsigned i = 0; i < n; ++i)
-            discard_pages(holes[i].start, holes[i].pages);
-        mutex_guard guard(of.lock);
-        for (unsigned i = 0; i < n; ++i) {
-            page& head = *holes[i].head;
-            if (head.nr_free != 0)
-                list_head::remove(head.lru);
-            for_each_bitmap_word(head, holes[i].first, holes[i].count,
-                                 [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
-            head.nr_free = static_cast<std::uint16_t>(head.nr_free + holes[i].count);
-            of.nr_free.fetch_add(holes[i].count, std::memory_order_relaxed);
-            list_by_fullness(of, head);
-        }
+            for (unsigned i = 0; i < n; ++i)
+                discard_pages(holes[i].start, holes[i].pages);
+            mutex_guard guard(of.lock);
+            for (unsigned i = 0; i < n; ++i)
+                put_hole(holes[i], of);
+        } while (n != 0);
     }
 }
 

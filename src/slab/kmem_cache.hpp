@@ -66,6 +66,7 @@ struct refill_result
 };
 
 struct object_position;
+struct slab_hole;
 
 /// An object by its slab and number.
 struct object_place
@@ -127,6 +128,10 @@ private:
 
     kmem_cache_node* make_node(unsigned shard) const;
     void discard_holes(kmem_cache_node& of) const;
+    unsigned take_holes(list_head& slabs, std::size_t& to_visit, slab_hole* holes,
+                        kmem_cache_node& of) const BSL_TSA(requires_capability(of.lock));
+    void put_hole(const slab_hole& hole, kmem_cache_node& of) const
+        BSL_TSA(requires_capability(of.lock));
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
     unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want, bool& zeros) const;
     page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
