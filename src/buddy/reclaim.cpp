@@ -30,6 +30,16 @@ constinit std::atomic<std::size_t> bytes_returned{0};
 constinit std::atomic<std::size_t> calls_made{0};
 constinit std::atomic<std::uint64_t> interval_start{0};
 
+/// What the zone has learnt of one kind of pageblock since the interval began.  Guesses: threads may
+/// overwrite each other's.
+struct regret
+{
+    std::atomic<std::size_t> extra;        ///< bytes that the bound is raised by
+    std::atomic<std::size_t> pages_given;  ///< back, the last time
+    std::atomic<std::size_t> taken_before; ///< clean pages taken up to then
+};
+constinit regret regrets[2];
+
 std::size_t dirty_pages(const zone& of, bool whole)
 {
     return whole ? of.counts().nr_dirty_whole : of.counts().nr_dirty_small;
@@ -102,14 +112,60 @@ std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep)
     return bytes_returned.load(std::memory_order_relaxed) - before;
 }
 
+std::size_t bound_now(bool whole)
+{
+    const std::size_t base = whole ? param.dirty_large_max : param.dirty_max;
+    const std::size_t extra = regrets[whole].extra.load(std::memory_order_relaxed);
+    return base > SIZE_MAX - extra ? SIZE_MAX : base + extra;
+}
+
+namespace
+{
+
+/// Was giving back the last time a mistake?  Then raises the bound.
+void learn(const zone& of, bool whole)
+{
+    regret& r = regrets[whole];
+    const std::size_t given = r.pages_given.load(std::memory_order_relaxed);
+    const std::size_t taken = of.counts().nr_clean_taken - r.taken_before.load(std::memory_order_relaxed);
+    if (given == 0 || taken < given / 2)
+        return;
+    const std::size_t extra = r.extra.load(std::memory_order_relaxed);
+    const std::size_t more = extra == 0 ? extra_bound_first : 2 * extra;
+    const std::size_t most = of.counts().nr_used_peak * bytes_per_page / extra_bound_part;
+    if (more <= most)
+        r.extra.store(more, std::memory_order_relaxed);
+}
+
+void keep_bound(zone& of, bool whole)
+{
+    if (dirty_pages(of, whole) <= bound_now(whole) >> page_shift) [[likely]]
+        return;
+    learn(of, whole);
+    // Below the bound by an eighth, so that the next free does not come here again.
+    const std::size_t bound = bound_now(whole);
+    const std::size_t bytes = reclaim_pages(of, whole, bound - bound / 8);
+    regret& r = regrets[whole];
+    r.pages_given.store(bytes >> page_shift, std::memory_order_relaxed);
+    r.taken_before.store(of.counts().nr_clean_taken, std::memory_order_relaxed);
+}
+
+/// An interval has ended: a bound that was not reached in it comes down.
+void forget(bool whole)
+{
+    regret& r = regrets[whole];
+    if (r.pages_given.exchange(0, std::memory_order_relaxed) == 0) {
+        const std::size_t extra = r.extra.load(std::memory_order_relaxed);
+        r.extra.store(extra < extra_bound_first ? 0 : extra / 2, std::memory_order_relaxed);
+    }
+}
+
+} // namespace
+
 void balance(zone& of)
 {
-    // Below the bound by an eighth, so that the next free does not come here again.
-    const zone_counts& now = of.counts();
-    if (now.nr_dirty_small > param.dirty_max >> page_shift) [[unlikely]]
-        reclaim_pages(of, false, param.dirty_max - param.dirty_max / 8);
-    if (now.nr_dirty_whole > param.dirty_large_max >> page_shift) [[unlikely]]
-        reclaim_pages(of, true, param.dirty_large_max - param.dirty_large_max / 8);
+    keep_bound(of, false);
+    keep_bound(of, true);
 }
 
 bool age(zone& of)
@@ -128,6 +184,8 @@ bool age(zone& of)
     }
     if (start == 0)
         return false; // the first interval only begins
+    forget(false);
+    forget(true);
     const zone_counts& counts = of.counts();
     if (idle_small != 0)
         reclaim_pages(of, false, (counts.nr_dirty_small - idle_small) << page_shift);

@@ -10,6 +10,10 @@
 ///     by age    pages that were not needed for decay_ms go back: of each interval the low-water mark,
 ///               the pages that lay free during all of it (Bonwick's working-set estimate)
 ///
+/// The bounds adapt.  Where most of what was given back is taken again within an interval, giving it back
+/// was a mistake that costs a page fault each: the bound doubles.  It halves with each interval that
+/// had no need of it.
+///
 /// The largest blocks go first: one system call each.  A block on its way is in nobody's free map:
 /// its batch is linked in a list, so that the child of a fork finds it again.
 
@@ -21,6 +25,10 @@ namespace bsl
 /// Gives free resident pages of wholly free or of partly used pageblocks back until at most `keep`
 /// bytes of that kind are left.  Returns the bytes given back.  No lock may be held.
 std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep);
+
+/// Bytes of free resident memory that may be kept just now, in pageblocks that are wholly free or
+/// partly used.
+std::size_t bound_now(bool whole);
 
 /// Keeps the zone within its bounds.  Cheap when there is nothing to do; no lock may be held.
 void balance(zone& of);

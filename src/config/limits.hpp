@@ -93,7 +93,7 @@ inline constexpr unsigned crowded_sheaf_objects = 2;
 inline constexpr std::size_t thread_large_bytes_max = 4 * mib;
 
 /// Bytes that a thread gives back to slabs between two looks at their holes.
-inline constexpr std::size_t look_at_holes_after = 512 * kib;
+inline constexpr std::size_t look_at_holes_after = 256 * kib;
 
 /// A barn (one class, one shard) keeps at most so much.
 inline constexpr unsigned barn_full_max = 16;
@@ -116,6 +116,13 @@ inline constexpr std::size_t empty_slab_bytes_max = 32 * kib;
 inline constexpr unsigned nr_pageset_orders = 4;
 inline constexpr unsigned pageset_capacity = 16;
 inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
+
+// --- giving memory back ------------------------------------------------------------------------
+
+/// A bound on free resident memory that proves too low is raised by this first, and at most by this
+/// part of the most memory that was ever in use.
+inline constexpr std::size_t extra_bound_first = 4 * mib;
+inline constexpr std::size_t extra_bound_part = 2;
 
 // --- windows -----------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@
  */
 #include "arena/mem_section.hpp"
 #include "buddy/reclaim.hpp"
-#include "config/params.hpp"
 #include "slab/slab.hpp"
 
 namespace bsl
@@ -192,7 +191,7 @@ void balance_holes()
     const std::size_t settled = settled_bytes.load(std::memory_order_relaxed);
     if (free < settled)
         settled_bytes.store(free, std::memory_order_relaxed);
-    else if (free - settled > param.dirty_max)
+    else if (free - settled > bound_now(false))
         discard_all_holes();
 }
 
