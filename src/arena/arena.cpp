@@ -70,8 +70,7 @@ struct table_layout
         : pages(nr_blocks * pages_per_pageblock * sizeof(page)),
           blocks(nr_blocks * sizeof(pageblock)),
           total(round_up(pages + blocks + sizeof(arena), host::page_size()))
-    {
-    }
+    {}
 
     std::size_t pages;
     std::size_t blocks;
@@ -90,8 +89,8 @@ arena* make_tables(char* start, std::size_t nr_blocks)
     auto* made = reinterpret_cast<arena*>(tables + layout.pages + layout.blocks);
     *made = arena{start, nr_blocks, 0, blocks, nullptr};
 
-    const bool recorded =
-        page_classes.cover(start, nr_blocks * pageblock_size) && set_owner(start, nr_blocks, blocks);
+    const bool recorded = page_classes.cover(start, nr_blocks * pageblock_size) &&
+                          set_owner(start, nr_blocks, blocks);
     if (!recorded) {
         host::unmap(tables, layout.total);
         return nullptr;
@@ -187,8 +186,8 @@ pageblock* bring_online()
         const std::size_t i = a->nr_handed_out++;
         pageblock& block = a->blocks[i];
         block.start = a->start + i * pageblock_size;
-        block.mem_map = reinterpret_cast<page*>(a->blocks) -
-                        (a->nr_blocks - i) * pages_per_pageblock;
+        block.mem_map =
+            reinterpret_cast<page*>(a->blocks) - (a->nr_blocks - i) * pages_per_pageblock;
         return &block;
     }
     return nullptr;

@@ -47,9 +47,9 @@ void take_offline(pageblock& block);
 struct arena_totals
 {
     std::size_t nr_arenas;
-    std::size_t mapped;        ///< bytes of arenas
-    std::size_t offline;       ///< bytes thereof that were given back, addresses and all
-    std::size_t table_bytes;   ///< bytes mapped for struct pages and pageblocks
+    std::size_t mapped;      ///< bytes of arenas
+    std::size_t offline;     ///< bytes thereof that were given back, addresses and all
+    std::size_t table_bytes; ///< bytes mapped for struct pages and pageblocks
     const char* lowest;
     const char* end;
 };

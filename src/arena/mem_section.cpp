@@ -33,7 +33,8 @@ entry* make_entry(std::uintptr_t slot)
     return &section->owner[slot % pageblocks_per_section];
 }
 
-template <typename Value> bool set_slots(const void* start, std::size_t nr, Value value)
+template <typename Value>
+bool set_slots(const void* start, std::size_t nr, Value value)
 {
     const std::uintptr_t first = slot_number(start);
     // First all tables, then all values: a failure leaves no half recorded owner.
@@ -50,8 +51,8 @@ template <typename Value> bool set_slots(const void* start, std::size_t nr, Valu
 
 bool set_owner(const void* start, std::size_t nr, pageblock* first)
 {
-    return set_slots(start, nr,
-                     [first](std::size_t i) { return reinterpret_cast<std::uintptr_t>(first + i); });
+    return set_slots(
+        start, nr, [first](std::size_t i) { return reinterpret_cast<std::uintptr_t>(first + i); });
 }
 
 bool set_owner(const void* start, std::size_t nr, vm_area* window)

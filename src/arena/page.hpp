@@ -40,7 +40,8 @@ constexpr std::size_t nr_pages(unsigned order)
     return std::size_t{1} << order;
 }
 
-enum class page_state : std::uint8_t {
+enum class page_state : std::uint8_t
+{
     free, ///< in the buddy system, in a pageset, or not the first page of a run
     slab, ///< part of a slab: cache and order are valid in every page, the rest in the first
     run,  ///< first page of nr_run_pages pages handed out as such (alloc_pages_exact)
@@ -54,7 +55,8 @@ struct alignas(64) page
     /// Slab, first page: link in a list of its node.  Lock: the node's.
     list_head lru;
 
-    union {
+    union
+    {
         /// Slab: a set bit is a free object.  Object i of the slab is bit i % 256 of its page
         /// i / 256, wherever the object itself lies.  Lock: the node's.
         std::uint64_t free_objects[objects_per_page_max / 64];
@@ -67,23 +69,25 @@ struct alignas(64) page
     char* start;
 
     page_state state;
-    std::uint8_t order;  ///< slab, run: the block it was cut from has 2^order pages
-    std::uint8_t shard;  ///< slab: its home; never changes while the slab lives
-    std::uint8_t colour; ///< slab: offset of the first object, in units of 16 bytes
-    std::uint16_t cache; ///< slab: number of the kmem_cache its objects belong to
+    std::uint8_t order;    ///< slab, run: the block it was cut from has 2^order pages
+    std::uint8_t shard;    ///< slab: its home; never changes while the slab lives
+    std::uint8_t colour;   ///< slab: offset of the first object, in units of 16 bytes
+    std::uint16_t cache;   ///< slab: number of the kmem_cache its objects belong to
     std::uint16_t nr_free; ///< slab: set bits in its bitmap.  Lock: the node's
 };
 static_assert(sizeof(page) == 64);
 
 /// Free blocks of a pageblock, by what they hold.
-enum class residency : unsigned {
+enum class residency : unsigned
+{
     resident, ///< at least one page of the block may hold memory
     clean,    ///< no page holds memory: all read as zeros, touching one is a page fault
 };
 inline constexpr unsigned nr_residencies = 2;
 
 /// Kinds of use are kept in different pageblocks, so that whole ones become free again.
-enum class migrate_type : std::uint8_t {
+enum class migrate_type : std::uint8_t
+{
     slab, ///< small blocks, cut into objects
     run,  ///< large blocks, which come and go as wholes
     none, ///< the pageblock is wholly free and open to either
@@ -98,7 +102,8 @@ constexpr std::size_t free_map_start(unsigned order)
     return free_map_bits - (free_map_bits >> order);
 }
 
-enum class pageblock_state : std::uint8_t {
+enum class pageblock_state : std::uint8_t
+{
     offline, ///< not in any zone: new, or given back to the system
     online,  ///< its pages are in the zone's care
 };
@@ -110,12 +115,12 @@ struct pageblock
     page* mem_map; ///< its 1024 struct pages
 
     // --- buddy: lock of the zone
-    list_head link[nr_residencies];               ///< in the zone's lists, by largest free block
-    std::uint8_t listed_order[nr_residencies];    ///< the list it is in, where linked
-    std::uint16_t orders_free[nr_residencies];    ///< bit n: there is a free block of order n
+    list_head link[nr_residencies];            ///< in the zone's lists, by largest free block
+    std::uint8_t listed_order[nr_residencies]; ///< the list it is in, where linked
+    std::uint16_t orders_free[nr_residencies]; ///< bit n: there is a free block of order n
     std::uint16_t nr_blocks[nr_residencies][nr_page_orders];
-    std::uint16_t nr_free;                        ///< free pages
-    std::uint16_t nr_dirty_free;                  ///< free pages that may hold memory
+    std::uint16_t nr_free;       ///< free pages
+    std::uint16_t nr_dirty_free; ///< free pages that may hold memory
     migrate_type type;
     pageblock_state state;
     bitmap<free_map_bits> free_map[nr_residencies];

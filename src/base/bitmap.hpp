@@ -16,9 +16,14 @@
 namespace bsl
 {
 
-enum class bitmap_access { owned, shared };
+enum class bitmap_access
+{
+    owned,
+    shared
+};
 
-template <std::size_t Bits, bitmap_access Access = bitmap_access::owned> class bitmap
+template <std::size_t Bits, bitmap_access Access = bitmap_access::owned>
+class bitmap
 {
     static_assert(Bits % 64 == 0);
 
@@ -75,9 +80,8 @@ public:
     }
 
 private:
-    using word_type =
-        std::conditional_t<Access == bitmap_access::shared, std::atomic<std::uint64_t>,
-                           std::uint64_t>;
+    using word_type = std::conditional_t<Access == bitmap_access::shared,
+                                         std::atomic<std::uint64_t>, std::uint64_t>;
 
     std::uint64_t load(std::size_t w) const
     {
@@ -87,7 +91,8 @@ private:
             return words_[w];
     }
 
-    template <typename Fn> static void for_each_word(std::size_t first, std::size_t count, Fn fn)
+    template <typename Fn>
+    static void for_each_word(std::size_t first, std::size_t count, Fn fn)
     {
         while (count != 0) {
             const auto offset = static_cast<unsigned>(first % 64);

@@ -43,7 +43,8 @@ private:
 };
 
 /// A sink with its buffer.
-template <std::size_t N> class format : public format_sink
+template <std::size_t N>
+class format : public format_sink
 {
 public:
     format() : format_sink(storage_, N) {}

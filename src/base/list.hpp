@@ -60,7 +60,8 @@ private:
 };
 
 /// The element of type T that holds `node` as its member `Member`, as container_of().
-template <typename T, list_head T::*Member> T* list_entry(list_head* node)
+template <typename T, list_head T::*Member>
+T* list_entry(list_head* node)
 {
     alignas(T) static char probe[sizeof(T)];
     const auto* at = &(reinterpret_cast<const T*>(probe)->*Member);
@@ -69,7 +70,8 @@ template <typename T, list_head T::*Member> T* list_entry(list_head* node)
 }
 
 /// Calls fn(T&) for every element; fn may remove the element it is given.
-template <typename T, list_head T::*Member, typename Fn> void list_for_each(list_head& head, Fn fn)
+template <typename T, list_head T::*Member, typename Fn>
+void list_for_each(list_head& head, Fn fn)
 {
     if (head.is_empty())
         return;

@@ -37,7 +37,8 @@ void remove(pageblock& block, unsigned first, unsigned order, unsigned kind)
     VM_BUG_ON(!block.free_map[kind].test(bit_of(first, order)));
     block.free_map[kind].clear(bit_of(first, order));
     if (--block.nr_blocks[kind][order] == 0)
-        block.orders_free[kind] = static_cast<std::uint16_t>(block.orders_free[kind] & ~(1u << order));
+        block.orders_free[kind] =
+            static_cast<std::uint16_t>(block.orders_free[kind] & ~(1u << order));
 }
 
 /// Removes the block if it is free as one of this order.
@@ -56,8 +57,8 @@ void count_free(pageblock& block, unsigned first, unsigned order, bool now_free)
 {
     const auto pages = static_cast<unsigned>(nr_pages(order));
     const auto dirty = static_cast<unsigned>(block.dirty.count(first, pages));
-    block.nr_free = static_cast<std::uint16_t>(now_free ? block.nr_free + pages
-                                                        : block.nr_free - pages);
+    block.nr_free =
+        static_cast<std::uint16_t>(now_free ? block.nr_free + pages : block.nr_free - pages);
     block.nr_dirty_free = static_cast<std::uint16_t>(now_free ? block.nr_dirty_free + dirty
                                                               : block.nr_dirty_free - dirty);
 }
@@ -91,8 +92,7 @@ unsigned take_block(pageblock& block, unsigned order, residency kind)
         --from;
         const std::size_t half = nr_pages(from);
         const auto upper = static_cast<unsigned>(first + half);
-        const bool take_upper =
-            block.dirty.count(upper, half) > block.dirty.count(first, half);
+        const bool take_upper = block.dirty.count(upper, half) > block.dirty.count(first, half);
         insert(block, take_upper ? first : upper, from);
         if (take_upper)
             first = upper;

@@ -127,7 +127,8 @@ void learn(const zone& of, bool whole)
 {
     regret& r = regrets[whole];
     const std::size_t given = r.pages_given.load(std::memory_order_relaxed);
-    const std::size_t taken = of.counts().nr_clean_taken - r.taken_before.load(std::memory_order_relaxed);
+    const std::size_t taken =
+        of.counts().nr_clean_taken - r.taken_before.load(std::memory_order_relaxed);
     if (given == 0 || taken < given / 2)
         return;
     const std::size_t extra = r.extra.load(std::memory_order_relaxed);

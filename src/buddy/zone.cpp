@@ -27,7 +27,6 @@ unsigned page_number(const pageblock& block, const char* start)
     return static_cast<unsigned>(static_cast<std::size_t>(start - block.start) >> page_shift);
 }
 
-
 pageblock* block_of_link(list_head* node, unsigned kind)
 {
     const auto offset = offsetof(pageblock, link) + kind * sizeof(list_head);
@@ -38,7 +37,8 @@ pageblock* block_of_link(list_head* node, unsigned kind)
 
 void zone::account(const pageblock& block, bool add)
 {
-    counter<std::size_t>& dirty = is_wholly_free(block) ? counts_.nr_dirty_whole : counts_.nr_dirty_small;
+    counter<std::size_t>& dirty =
+        is_wholly_free(block) ? counts_.nr_dirty_whole : counts_.nr_dirty_small;
     if (add) {
         counts_.nr_free += block.nr_free;
         dirty += block.nr_dirty_free;
@@ -243,8 +243,8 @@ char* zone::alloc_adjacent_blocks(std::size_t nr)
             for (std::size_t k = 0; k < nr; ++k) {
                 pageblock& block = pageblock_of(start + k * pageblock_size);
                 const bool resident = has_block(block, max_page_order, residency::resident);
-                take_from(block, max_page_order,
-                          resident ? residency::resident : residency::clean, migrate_type::run);
+                take_from(block, max_page_order, resident ? residency::resident : residency::clean,
+                          migrate_type::run);
             }
             return start;
         }

@@ -65,7 +65,8 @@ format_sink& name_window(format_sink& line, const vm_area& window)
     for (unsigned order = 0; order < nr_page_orders; ++order) {
         const page& head = block.mem_map[number & ~(nr_pages(order) - 1)];
         const auto* address = static_cast<const char*>(p);
-        if (head.state == page_state::run && address < head.start + (head.nr_run_pages << page_shift))
+        if (head.state == page_state::run &&
+            address < head.start + (head.nr_run_pages << page_shift))
             report_inside_run(call, p, head);
         if (head.state != page_state::slab)
             continue;

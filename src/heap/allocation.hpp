@@ -8,7 +8,8 @@
 namespace bsl::heap
 {
 
-enum class allocation_kind {
+enum class allocation_kind
+{
     object,   ///< of a size class; head is the first struct page of its slab
     run,      ///< whole pages inside one pageblock; head is its first struct page
     adjacent, ///< whole pages of several pageblocks in an arena

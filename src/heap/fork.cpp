@@ -17,7 +17,8 @@ constinit mutex fork_lock{lock_rank::fork};
 
 /// Calls fn(mutex&) for every lock after the registry's, in rank order.  The registry's lists stand
 /// still meanwhile: its lock is frozen first and thawed last.
-template <typename Fn> void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
+template <typename Fn>
+void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
 {
     for_each_thread_heap([&fn](thread_heap& heap) { fn(heap.lock); });
     fn(direct_lock);

@@ -76,7 +76,8 @@ bool make_room()
 }
 
 /// Calls attempt() until it yields memory or there is none to be had.
-template <typename Attempt> void* with_room(Attempt attempt)
+template <typename Attempt>
+void* with_room(Attempt attempt)
 {
     for (unsigned i = 0; i < attempts_max; ++i) {
         if (void* p = attempt())

@@ -82,7 +82,8 @@ thread_heap* attach_thread()
         ++nr_heaps;
         share_thread_cache();
     }
-    const auto distance = reinterpret_cast<char*>(&heap->bins()) - reinterpret_cast<char*>(&no_bins);
+    const auto distance =
+        reinterpret_cast<char*>(&heap->bins()) - reinterpret_cast<char*>(&no_bins);
     this_thread = {counts_calls ? 0 : distance, heap, false, 0};
     // The host may allocate here: by now this thread has what it takes.
     if (!host::watch_thread_exit(heap)) {
@@ -142,12 +143,13 @@ void orphan_other_threads()
 {
     mutex_guard guard(registry_lock);
     thread_heap* mine = this_thread.heap;
-    list_for_each<thread_heap, &thread_heap::link>(live_heaps, [mine](thread_heap& heap) {
-        if (&heap == mine)
-            return;
-        list_head::remove(heap.link);
-        orphan_heaps.insert_back(heap.link);
-    });
+    while (list_head* node = live_heaps.front()) {
+        list_head::remove(*node);
+        if (mine == nullptr || node != &mine->link)
+            orphan_heaps.insert_back(*node);
+    }
+    if (mine != nullptr)
+        live_heaps.insert_back(mine->link);
     nr_heaps = mine != nullptr ? 1 : 0;
     share_thread_cache();
 }

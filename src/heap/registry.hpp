@@ -55,7 +55,8 @@ extern constinit list_head live_heaps BSL_TSA(guarded_by(registry_lock));
 extern constinit list_head orphan_heaps BSL_TSA(guarded_by(registry_lock));
 
 /// Calls fn(thread_heap&) for every heap, orphans included.
-template <typename Fn> void for_each_thread_heap(Fn fn) BSL_TSA(requires_capability(registry_lock))
+template <typename Fn>
+void for_each_thread_heap(Fn fn) BSL_TSA(requires_capability(registry_lock))
 {
     list_for_each<thread_heap, &thread_heap::link>(live_heaps, fn);
     list_for_each<thread_heap, &thread_heap::link>(orphan_heaps, fn);

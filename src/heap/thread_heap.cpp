@@ -28,7 +28,6 @@ std::size_t share_of(std::size_t bytes)
     return n == 1 ? bytes : bytes / n;
 }
 
-
 /// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
 unsigned capacity_now(const kmem_cache& cache)
 {

@@ -87,7 +87,7 @@ private:
     sheaf_stack spare_; ///< empty sheaves, of any class
     pageset pages_;
     std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr
-    std::size_t large_bytes_ = 0;   ///< of those, at least; the owner's
+    std::size_t large_bytes_ = 0; ///< of those, at least; the owner's
     /// Given back to slabs since the last look at holes.  Also the drains of others add to it: that one
     /// of two at once is lost does no harm.
     counter<std::size_t> flushed_bytes_ = 0;

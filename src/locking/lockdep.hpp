@@ -13,15 +13,15 @@ namespace bsl
 
 enum class lock_rank : unsigned char
 {
-    fork,      ///< one fork at a time
-    registry,  ///< list of thread heaps
-    caches,    ///< list of kmem_caches
-    thread,    ///< one thread's full sheaves and pageset
-    vmalloc,   ///< windows
-    node,      ///< slabs of one cache and shard
-    barn,      ///< sheaves of one cache and shard
-    zone,      ///< free blocks
-    arena,     ///< arenas and the section table
+    fork,     ///< one fork at a time
+    registry, ///< list of thread heaps
+    caches,   ///< list of kmem_caches
+    thread,   ///< one thread's full sheaves and pageset
+    vmalloc,  ///< windows
+    node,     ///< slabs of one cache and shard
+    barn,     ///< sheaves of one cache and shard
+    zone,     ///< free blocks
+    arena,    ///< arenas and the section table
     nr_ranks
 };
 

@@ -39,19 +39,6 @@ bool mutex::try_take(std::uint32_t word, std::uint32_t with)
                                        std::memory_order_relaxed);
 }
 
-bool mutex::try_lock()
-{
-    std::uint32_t word = word_.load(std::memory_order_relaxed);
-    while ((word & locked) == 0 && ((word & frozen) == 0 || is_fork_owner())) {
-        if (word_.compare_exchange_weak(word, word | locked, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) {
-            lockdep::acquire(rank_);
-            return true;
-        }
-    }
-    return false;
-}
-
 void mutex::lock_slow()
 {
     for (unsigned i = host::nr_cpus() > 1 ? spin_limit : 0; i != 0; --i) {

@@ -40,8 +40,6 @@ public:
             lock_slow();
     }
 
-    bool try_lock() BSL_TSA(try_acquire_capability(true));
-
     void unlock() BSL_TSA(release_capability())
     {
         lockdep::release(rank_);
@@ -51,7 +49,7 @@ public:
     }
 
     /// Fork, before it: waits for the lock and keeps everybody else out.
-    void freeze();
+    void freeze() BSL_TSA(no_thread_safety_analysis);
     /// Fork, in the parent: lets others in again.
     void thaw();
     /// Fork, in the child, which has no other thread.

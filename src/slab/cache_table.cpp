@@ -33,7 +33,8 @@ struct kmalloc_name
 template <std::size_t Class>
 inline constexpr kmalloc_name name_of{class_size(Class)};
 
-template <std::size_t Class> constexpr kmem_cache make_kmalloc_cache()
+template <std::size_t Class>
+constexpr kmem_cache make_kmalloc_cache()
 {
     constexpr std::size_t size = class_size(Class == 0 ? 1 : Class);
     static_assert(size > slab_size_max || reciprocal_is_exact(size));

@@ -16,7 +16,8 @@ constexpr unsigned slab_order_min(std::size_t size)
     unsigned order = size <= bytes_per_page ? 0 : ilog2_ceil(size) - page_shift;
     if (size > slab_size_max)
         return order;
-    while (order < slab_order_max && (bytes_per_page << order) % size > (bytes_per_page << order) / 8)
+    while (order < slab_order_max &&
+           (bytes_per_page << order) % size > (bytes_per_page << order) / 8)
         ++order;
     return order;
 }

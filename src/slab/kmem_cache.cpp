@@ -338,13 +338,14 @@ void kmem_cache::shrink() const
         list_head emptied;
         {
             mutex_guard guard(home->lock);
-            list_for_each<page, &page::lru>(home->empty, [&](page& head) {
-                list_head::remove(head.lru);
+            while (list_head* node = home->empty.front()) {
+                page& head = *list_entry<page, &page::lru>(node);
+                list_head::remove(*node);
                 subtract(home->nr_empty, 1);
                 forget_slab(*home, head);
                 subtract(home->nr_free, objects_in(head.order));
                 emptied.insert_front(head.lru);
-            });
+            }
         }
         free_all(nullptr, emptied);
     }

@@ -51,10 +51,10 @@ struct alignas(cache_line_size) kmem_cache_node
     /// Written under the lock, read by reports without.
     std::atomic<std::uint32_t> nr_slabs{0};
     std::atomic<std::uint32_t> nr_empty{0};
-    std::atomic<std::uint32_t> nr_objects{0};   ///< room in all slabs
-    std::atomic<std::uint32_t> nr_free{0};      ///< set bits in all slabs
+    std::atomic<std::uint32_t> nr_objects{0};    ///< room in all slabs
+    std::atomic<std::uint32_t> nr_free{0};       ///< set bits in all slabs
     std::atomic<std::uint32_t> nr_pages_held{0}; ///< pages of all slabs
-    std::uint8_t next_colour = 0; ///< in units of the objects' alignment
+    std::uint8_t next_colour = 0;                ///< in units of the objects' alignment
 
     barn sheaves;
 };
@@ -133,11 +133,13 @@ private:
     void put_hole(const slab_hole& hole, kmem_cache_node& of) const
         BSL_TSA(requires_capability(of.lock));
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
-    unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want, bool& zeros) const;
+    unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want,
+                            bool& zeros) const;
     page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
     void free_slab(pageset* pages, page& head) const;
     unsigned take_objects(page& head, void** objects, unsigned want, bool& zeros) const;
-    void put_objects(unsigned shard, const object_place* places, unsigned n, list_head& emptied) const;
+    void put_objects(unsigned shard, const object_place* places, unsigned n,
+                     list_head& emptied) const;
     object_place find(const void* object) const;
     void forget_slab(kmem_cache_node& home, const page& head) const
         BSL_TSA(requires_capability(home.lock));
@@ -162,12 +164,12 @@ private:
 /// What is at an address inside a slab.
 struct object_position
 {
-    page* head;              ///< struct page of the slab's first page
+    page* head; ///< struct page of the slab's first page
     const kmem_cache* cache;
-    char* object;            ///< start of the object at the address
-    std::size_t offset;      ///< of the address in the object
-    unsigned index;          ///< of the object in the slab
-    bool is_object;          ///< false: the colour or the rest; object, offset, index mean nothing
+    char* object;       ///< start of the object at the address
+    std::size_t offset; ///< of the address in the object
+    unsigned index;     ///< of the object in the slab
+    bool is_object;     ///< false: the colour or the rest; object, offset, index mean nothing
 };
 
 /// Position of an address, given its struct page, which is a slab's.
@@ -194,7 +196,13 @@ unsigned nr_shards();
 unsigned current_shard();
 
 /// The allocator's own objects.
-enum class own_cache : unsigned { sheaf, thread_heap, vm_area, nr };
+enum class own_cache : unsigned
+{
+    sheaf,
+    thread_heap,
+    vm_area,
+    nr
+};
 inline constexpr unsigned nr_own_caches = static_cast<unsigned>(own_cache::nr);
 inline constexpr unsigned nr_caches = nr_classes + nr_own_caches;
 

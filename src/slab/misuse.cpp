@@ -57,7 +57,8 @@ void report_free_page(const char* call, const void* address)
 {
     message line;
     begin_bug(line, call, address);
-    panic(line.text("no object is here: the page is free (freed before, or never allocated)").c_str());
+    panic(line.text("no object is here: the page is free (freed before, or never allocated)")
+              .c_str());
 }
 
 } // namespace bsl

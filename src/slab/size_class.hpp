@@ -36,7 +36,8 @@ constexpr unsigned class_of_large(std::size_t size)
 constexpr unsigned class_of(std::size_t size)
 {
     if (size <= small_size_max)
-        return static_cast<unsigned>((size + malloc_alignment - 1 + (size == 0)) / malloc_alignment);
+        return static_cast<unsigned>((size + malloc_alignment - 1 + (size == 0)) /
+                                     malloc_alignment);
     return class_of_large(size);
 }
 

@@ -197,8 +197,8 @@ page* single_object_at(const void* address)
     if (block == nullptr || block->mem_map == nullptr)
         return nullptr;
     page& p = page_of(*block, address);
-    const bool found = p.state == page_state::slab && all_caches[p.cache].is_single() &&
-                       p.start == address;
+    const bool found =
+        p.state == page_state::slab && all_caches[p.cache].is_single() && p.start == address;
     return found ? &p : nullptr;
 }
 

@@ -24,11 +24,13 @@ inline std::uint64_t bit_in_word(unsigned index)
 inline unsigned fullness(unsigned nr_free, unsigned nr_objects)
 {
     const unsigned f = 4 * nr_free;
-    return unsigned{f >= nr_objects} + unsigned{f >= 2 * nr_objects} + unsigned{f >= 3 * nr_objects};
+    return unsigned{f >= nr_objects} + unsigned{f >= 2 * nr_objects} +
+           unsigned{f >= 3 * nr_objects};
 }
 
 /// Calls fn(word, mask) for the words of the bitmap that have the bits [first, first + count).
-template <typename Fn> void for_each_bitmap_word(page& head, unsigned first, unsigned count, Fn fn)
+template <typename Fn>
+void for_each_bitmap_word(page& head, unsigned first, unsigned count, Fn fn)
 {
     while (count != 0) {
         const unsigned offset = first % 64;
