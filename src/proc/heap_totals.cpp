@@ -41,7 +41,6 @@ thread_totals totals_of_threads()
 
 class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_threads)
 {
-    constexpr auto relaxed = std::memory_order_relaxed;
     class_totals sum{};
     std::size_t room = 0;
     sum.nr_cached = cached_by_threads;
@@ -51,10 +50,10 @@ class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_thre
             continue;
         sum.nr_cached += node->sheaves.nr_objects();
         mutex_guard guard(node->lock);
-        room += node->nr_objects.load(relaxed);
-        sum.nr_slabs += node->nr_slabs.load(relaxed);
-        sum.nr_pages += node->nr_pages_held.load(relaxed);
-        sum.nr_free += node->nr_free.load(relaxed);
+        room += node->nr_objects;
+        sum.nr_slabs += node->nr_slabs;
+        sum.nr_pages += node->nr_pages_held;
+        sum.nr_free += node->nr_free;
     }
     sum.nr_in_use = difference(room, sum.nr_free + sum.nr_cached);
     return sum;

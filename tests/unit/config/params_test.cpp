@@ -35,10 +35,39 @@ std::string value_after(const char* text, const char* name)
 
 TEST_CASE("every parameter has its default from the start")
 {
-    CHECK(param.report == 0);
-    CHECK(param.slab_debug[0] == '\0');
-    CHECK(param.dirty_max == 8 * mib);
-    CHECK(param.decay_ms == 1000);
+#define PARAM_SIZE(name, value, min, max, meaning) CHECK(param.name == (value));
+#define PARAM_NUMBER(name, value, min, max, meaning) CHECK(param.name == (value));
+#define PARAM_CHOICE(name, choices, meaning) CHECK(param.name == 0);
+#define PARAM_TEXT(name, meaning) CHECK(param.name[0] == '\0');
+#include "config/params.def"
+#undef PARAM_SIZE
+#undef PARAM_NUMBER
+#undef PARAM_CHOICE
+#undef PARAM_TEXT
+}
+
+TEST_CASE("every default is in its range, and every parameter can be asked for by name")
+{
+    format<param_text_size> text;
+#define PARAM_SIZE(name, value, min, max, meaning)                                                 \
+    CHECK((value) >= (min));                                                                       \
+    CHECK((value) <= (max));                                                                       \
+    text.clear();                                                                                  \
+    CHECK(format_param(#name, text));                                                              \
+    CHECK(text.view() == std::to_string(param.name));
+#define PARAM_NUMBER PARAM_SIZE
+#define PARAM_CHOICE(name, choices, meaning)                                                       \
+    text.clear();                                                                                  \
+    CHECK(format_param(#name, text));                                                              \
+    CHECK(std::string(choices).find(text.view()) == 0);
+#define PARAM_TEXT(name, meaning)                                                                  \
+    text.clear();                                                                                  \
+    CHECK(format_param(#name, text));
+#include "config/params.def"
+#undef PARAM_SIZE
+#undef PARAM_NUMBER
+#undef PARAM_CHOICE
+#undef PARAM_TEXT
 }
 
 TEST_CASE("values of every type are taken over")

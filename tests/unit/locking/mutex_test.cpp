@@ -55,18 +55,6 @@ TEST_CASE("one thread is inside at a time")
     CHECK(counter == 4L * rounds);
 }
 
-TEST_CASE("try_lock fails while the lock is held")
-{
-    mutex m(lock_rank::zone);
-    REQUIRE(m.try_lock());
-    bool got = true;
-    std::thread([&] { got = m.try_lock(); }).join();
-    CHECK_FALSE(got);
-    m.unlock();
-    REQUIRE(m.try_lock());
-    m.unlock();
-}
-
 TEST_CASE("a sleeper gets the lock when it is released")
 {
     mutex m(lock_rank::zone);
@@ -89,7 +77,7 @@ TEST_CASE("a frozen lock keeps everybody out until it is thawed")
         CHECK_FALSE(two.entered);
         m.thaw();
     }
-    CHECK(m.try_lock());
+    m.lock(); // does not hang
     m.unlock();
 }
 
@@ -100,11 +88,6 @@ TEST_CASE("the forking thread may use a frozen lock")
     mutex::set_fork_owner(host::thread_pointer());
     m.lock();
     m.unlock();
-    CHECK(m.try_lock());
-    m.unlock();
-    bool got = true;
-    std::thread([&] { got = m.try_lock(); }).join();
-    CHECK_FALSE(got);
     {
         contender other(m);
         wait_a_little();
@@ -142,6 +125,6 @@ TEST_CASE("in the child of a fork a lock starts anew")
     mutex m(lock_rank::zone);
     m.freeze();
     m.reset_in_child();
-    CHECK(m.try_lock());
+    m.lock(); // does not hang
     m.unlock();
 }
