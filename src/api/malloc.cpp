@@ -45,7 +45,7 @@ void* bsl_calloc(size_t nr, size_t size) noexcept
 
 void* bsl_realloc(void* p, size_t size) noexcept
 {
-    return bsl::heap::realloc(p, size, "realloc");
+    return bsl::heap::realloc(p, size, "bsl_realloc");
 }
 
 void* bsl_reallocarray(void* p, size_t nr, size_t size) noexcept
@@ -53,7 +53,7 @@ void* bsl_reallocarray(void* p, size_t nr, size_t size) noexcept
     size_t total = 0;
     if (__builtin_mul_overflow(nr, size, &total))
         return fail(ENOMEM);
-    return bsl::heap::realloc(p, total, "reallocarray");
+    return bsl::heap::realloc(p, total, "bsl_reallocarray");
 }
 
 void* bsl_aligned_alloc(size_t alignment, size_t size) noexcept

@@ -53,13 +53,13 @@ bool class_map::place(std::uintptr_t first_arena, bool as_hinted)
 bool class_map::cover(const void* address, std::size_t size)
 {
     const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(address);
-    if (!covers(address))
+    const std::uintptr_t inside_from = from < start ? start : from;
+    const std::uintptr_t inside_end = from + size > start + span ? start + span : from + size;
+    if (inside_from >= inside_end)
         return true; // outside: the map has nothing to say of it
-    if (from - start + size > span)
-        size = span - (from - start);
     const std::size_t unit = host::page_size();
-    const std::size_t first = round_down((from - start) >> page_shift, unit);
-    const std::size_t end = round_up((from - start + size) >> page_shift, unit);
+    const std::size_t first = round_down((inside_from - start) >> page_shift, unit);
+    const std::size_t end = round_up((inside_end - start) >> page_shift, unit);
     return host::commit(bytes + first, end - first);
 }
 

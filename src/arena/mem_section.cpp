@@ -20,6 +20,8 @@ std::uintptr_t slot_number(const void* address)
 /// The entry of a slot, its section being made if it is missing.  nullptr without memory.
 entry* make_entry(std::uintptr_t slot)
 {
+    if (slot / pageblocks_per_section >= nr_sections)
+        return nullptr;
     std::atomic<mem_section*>& link = mem_sections[slot / pageblocks_per_section];
     mem_section* section = link.load(std::memory_order_acquire);
     if (section == nullptr) {

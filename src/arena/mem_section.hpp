@@ -27,7 +27,7 @@ struct mem_section
     std::atomic<std::uintptr_t> owner[pageblocks_per_section];
 };
 
-/// 1 MiB of zeros, of which the pages for the addresses in use get touched: one or two.
+/// 2 MiB of zeros, of which the pages for the addresses in use get touched: one or two.
 extern constinit std::atomic<mem_section*> mem_sections[nr_sections];
 
 inline constexpr std::uintptr_t window_tag = 1;

@@ -116,7 +116,8 @@ std::size_t bound_now(bool whole)
 {
     const std::size_t base = whole ? param.dirty_large_max : param.dirty_max;
     const std::size_t extra = regrets[whole].extra.load(std::memory_order_relaxed);
-    return base > SIZE_MAX - extra ? SIZE_MAX : base + extra;
+    // 0 means "keep nothing", whatever it costs.
+    return base == 0 ? 0 : base > SIZE_MAX - extra ? SIZE_MAX : base + extra;
 }
 
 namespace

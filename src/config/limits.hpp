@@ -33,7 +33,7 @@ inline constexpr unsigned pageblock_shift = page_shift + max_page_order;
 // --- address space -----------------------------------------------------------------------------
 
 /// User addresses end below this.
-inline constexpr unsigned address_bits = sizeof(void*) == 8 ? 47 : 32;
+inline constexpr unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
 
 /// A section is the unit of the sparse table that explains addresses.
 inline constexpr unsigned section_shift = 30;

@@ -25,14 +25,14 @@ using message = format<512>;
     line.decimal(arenas.nr_arenas);
     if (arenas.nr_arenas != 0)
         line.text(" between ").pointer(arenas.lowest).text(" and ").pointer(arenas.end);
-    panic(line.text("; windows: ").decimal(counts_of_vmalloc().live).text(")").c_str());
+    report_bug(line.text("; windows: ").decimal(counts_of_vmalloc().live).text(")"));
 }
 
 [[noreturn]] void report_own_object(const char* call, const void* p, const object_position& at)
 {
     message line;
     begin_bug(line, call, p).text("memory of the allocator itself (cache ");
-    panic(line.text(at.cache->name()).text(")").c_str());
+    report_bug(line.text(at.cache->name()).text(")"));
 }
 
 [[noreturn]] void report_inside_run(const char* call, const void* p, const page& head)
@@ -41,7 +41,7 @@ using message = format<512>;
     begin_bug(line, call, p).text("not the start of an object: ");
     line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - head.start));
     line.text(" bytes into a run of ").decimal(head.nr_run_pages).text(" pages, which starts at ");
-    panic(line.pointer(head.start).c_str());
+    report_bug(line.pointer(head.start));
 }
 
 format_sink& name_window(format_sink& line, const vm_area& window)
@@ -55,7 +55,7 @@ format_sink& name_window(format_sink& line, const vm_area& window)
     message line;
     begin_bug(line, call, p).text("not the start of an object: ");
     line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - window.start));
-    panic(name_window(line.text(" bytes into "), window).c_str());
+    report_bug(name_window(line.text(" bytes into "), window));
 }
 
 /// The page says nothing of itself: it is free, or inside something large whose first page speaks.
@@ -148,7 +148,7 @@ void report_double_free_window(const char* call, const void* p, const vm_area& w
 {
     message line;
     begin_bug(line, call, p).text("double free: ");
-    panic(name_window(line, window).text(" is free already").c_str());
+    report_bug(name_window(line, window).text(" is free already"));
 }
 
 } // namespace bsl::heap

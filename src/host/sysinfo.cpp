@@ -1,15 +1,24 @@
 #include "host/sysinfo.hpp"
 
+#include "base/bitops.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace bsl::host
 {
+
+namespace
+{
+
+constexpr unsigned nr_cpus_max = 8192; // what the kernel can be built for
+
+} // namespace
 
 unsigned nr_cpus()
 {
@@ -17,11 +26,12 @@ unsigned nr_cpus()
     unsigned nr = cached.load(std::memory_order_relaxed);
     if (nr == 0) {
         const int saved = errno;
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
-        const int n = known ? CPU_COUNT(&set) : 1;
-        nr = n < 1 ? 1 : static_cast<unsigned>(n);
+        // Of the kernel itself: cpu_set_t ends at 1024 processors.
+        std::uint64_t set[nr_cpus_max / 64] = {};
+        const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof set, set);
+        for (long i = 0; i < bytes / 8; ++i)
+            nr += count_bits(set[i]);
+        nr = nr == 0 ? 1 : nr;
         cached.store(nr, std::memory_order_relaxed);
         errno = saved;
     }

@@ -21,7 +21,14 @@ bool is_fork_owner()
     return fork_owner.load(std::memory_order_relaxed) == host::thread_pointer();
 }
 
+constinit std::atomic<std::uintptr_t> aborting_thread{0};
+
 } // namespace
+
+void mutex::open_all_to_this_thread()
+{
+    aborting_thread.store(host::thread_pointer(), std::memory_order_relaxed);
+}
 
 void mutex::set_fork_owner(std::uintptr_t thread)
 {
@@ -41,6 +48,8 @@ bool mutex::try_take(std::uint32_t word, std::uint32_t with)
 
 void mutex::lock_slow()
 {
+    if (aborting_thread.load(std::memory_order_relaxed) == host::thread_pointer()) [[unlikely]]
+        return;
     for (unsigned i = host::nr_cpus() > 1 ? spin_limit : 0; i != 0; --i) {
         if (try_take(word_.load(std::memory_order_relaxed), 0))
             return;

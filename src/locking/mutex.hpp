@@ -58,6 +58,10 @@ public:
     /// The thread that may enter frozen locks; 0 when none.
     static void set_fork_owner(std::uintptr_t thread);
 
+    /// This thread is about to abort, perhaps with locks held: from now on it waits for none, so that
+    /// what handles its SIGABRT may allocate.
+    static void open_all_to_this_thread();
+
 private:
     static constexpr std::uint32_t locked = 1;
     static constexpr std::uint32_t waiters = 2;

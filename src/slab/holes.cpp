@@ -87,7 +87,7 @@ std::size_t free_bytes_in_slabs()
     for (unsigned c = 1; c < nr_slab_classes; ++c) {
         for (unsigned shard = 0; shard < nr_shards(); ++shard) {
             if (const kmem_cache_node* node = kmalloc_cache(c).node(shard))
-                sum += node->nr_free.load(std::memory_order_relaxed) * class_size(c);
+                sum += node->nr_free * class_size(c);
         }
     }
     return sum;
@@ -113,7 +113,7 @@ unsigned kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, slab_ho
             for_each_bitmap_word(head, holes[n].first, holes[n].count,
                                  [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
             head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);
-            of.nr_free.fetch_sub(holes[n].count, std::memory_order_relaxed);
+            of.nr_free -= holes[n].count;
             ++n;
         }
         list_head::remove(head.lru);
@@ -132,7 +132,7 @@ void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of) const
     for_each_bitmap_word(head, hole.first, hole.count,
                          [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
     head.nr_free = static_cast<std::uint16_t>(head.nr_free + hole.count);
-    of.nr_free.fetch_add(hole.count, std::memory_order_relaxed);
+    of.nr_free += hole.count;
     const unsigned objects = objects_in(head.order);
     if (head.nr_free == objects)
         return list_by_fullness(of, head);
@@ -171,8 +171,7 @@ void kmem_cache::discard_holes() const
         return;
     for (unsigned shard = 0; shard < nr_shards(); ++shard) {
         kmem_cache_node* home = node(shard);
-        const std::size_t free =
-            home == nullptr ? 0 : home->nr_free.load(std::memory_order_relaxed);
+        const std::size_t free = home == nullptr ? 0 : std::size_t{home->nr_free};
         if (free * size_ >= bytes_per_page)
             discard_holes(*home);
     }

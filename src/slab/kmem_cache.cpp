@@ -36,19 +36,6 @@ namespace
 /// A shard's node of a cache, made when first used.
 constinit std::atomic<kmem_cache_node*> nodes[nr_shards_max][nr_caches];
 
-void add(std::atomic<std::uint32_t>& counter, std::size_t n)
-{
-    // Written under the node's lock only; atomic for those who read it without.
-    counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(n),
-                  std::memory_order_relaxed);
-}
-
-void subtract(std::atomic<std::uint32_t>& counter, std::size_t n)
-{
-    counter.store(counter.load(std::memory_order_relaxed) - static_cast<std::uint32_t>(n),
-                  std::memory_order_relaxed);
-}
-
 } // namespace
 
 unsigned nr_shards()
@@ -106,7 +93,7 @@ void kmem_cache::list_by_fullness(kmem_cache_node& home, page& head) const
         return;
     if (head.nr_free == objects) {
         home.empty.insert_front(head.lru);
-        add(home.nr_empty, 1);
+        home.nr_empty += 1;
         return;
     }
     home.partial[fullness(head.nr_free, objects)].insert_front(head.lru);
@@ -124,7 +111,7 @@ page* kmem_cache::take_partial(kmem_cache_node& from) const
         node = from.empty.front();
         if (node == nullptr)
             return nullptr;
-        subtract(from.nr_empty, 1);
+        from.nr_empty -= 1;
     }
     list_head::remove(*node);
     return list_entry<page, &page::lru>(node);
@@ -138,7 +125,7 @@ unsigned kmem_cache::take_from_node(kmem_cache_node& from, void** objects, unsig
     if (slab == nullptr)
         return 0;
     const unsigned n = take_objects(*slab, objects, want, zeros);
-    subtract(from.nr_free, n);
+    from.nr_free -= n;
     list_by_fullness(from, *slab);
     return n;
 }
@@ -156,13 +143,13 @@ refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
     // Other shards' free objects before new pages: memory must not grow because threads move.
     for (unsigned i = 1; i < nr_shards(); ++i) {
         kmem_cache_node* other = node((shard + i) % nr_shards());
-        if (other == nullptr || other->nr_free.load(std::memory_order_relaxed) == 0)
+        if (other == nullptr || other->nr_free == 0)
             continue;
         if (unsigned n = take_from_node(*other, objects, want, zeros))
             return {n, zeros};
     }
 
-    page* slab = make_slab(pages, shard, home->nr_slabs.load(std::memory_order_relaxed));
+    page* slab = make_slab(pages, shard, home->nr_slabs);
     if (slab == nullptr)
         return {0, false};
     const unsigned room = objects_in(slab->order);
@@ -177,11 +164,11 @@ refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
         if (offset > rest)
             slab->colour = 0; // slabs of different order have different room
     }
-    add(home->nr_slabs, 1);
-    add(home->nr_objects, room);
-    add(home->nr_pages_held, slab_pages(slab->order));
+    home->nr_slabs += 1;
+    home->nr_objects += room;
+    home->nr_pages_held += slab_pages(slab->order);
     const unsigned n = take_objects(*slab, objects, want, zeros);
-    add(home->nr_free, room - n);
+    home->nr_free += room - n;
     list_by_fullness(*home, *slab);
     return {n, zeros};
 }
@@ -210,19 +197,19 @@ void kmem_cache::put_run(kmem_cache_node& home, const object_place* places, unsi
         word |= bit;
     }
     head.nr_free = static_cast<std::uint16_t>(head.nr_free + n);
-    add(home.nr_free, n);
+    home.nr_free += n;
     if (was_listed && before == fullness(head.nr_free, objects) && head.nr_free != objects)
         return;
     if (was_listed)
         list_head::remove(head.lru);
     const std::size_t pages = slab_pages(head.order);
-    const std::size_t kept = home.nr_empty.load(std::memory_order_relaxed) * pages;
+    const std::size_t kept = home.nr_empty * pages;
     if (head.nr_free != objects || (kept + pages) << page_shift <= empty_slab_bytes_max) {
         list_by_fullness(home, head);
         return;
     }
     forget_slab(home, head);
-    subtract(home.nr_free, objects);
+    home.nr_free -= objects;
     emptied.insert_front(head.lru);
 }
 
@@ -286,9 +273,9 @@ void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
 /// Takes a slab out of its shard's books; its free objects are the caller's to count.
 void kmem_cache::forget_slab(kmem_cache_node& home, const page& head) const
 {
-    subtract(home.nr_slabs, 1);
-    subtract(home.nr_objects, objects_in(head.order));
-    subtract(home.nr_pages_held, slab_pages(head.order));
+    home.nr_slabs -= 1;
+    home.nr_objects -= objects_in(head.order);
+    home.nr_pages_held -= slab_pages(head.order);
 }
 
 bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
@@ -314,9 +301,9 @@ bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
     head.order = to.order_min_;
     head.state = page_state::slab;
     mutex_guard guard(home->lock);
-    add(home->nr_slabs, 1);
-    add(home->nr_objects, 1);
-    add(home->nr_pages_held, wanted);
+    home->nr_slabs += 1;
+    home->nr_objects += 1;
+    home->nr_pages_held += wanted;
     return true;
 }
 
@@ -341,9 +328,9 @@ void kmem_cache::shrink() const
             while (list_head* node = home->empty.front()) {
                 page& head = *list_entry<page, &page::lru>(node);
                 list_head::remove(*node);
-                subtract(home->nr_empty, 1);
+                home->nr_empty -= 1;
                 forget_slab(*home, head);
-                subtract(home->nr_free, objects_in(head.order));
+                home->nr_free -= objects_in(head.order);
                 emptied.insert_front(head.lru);
             }
         }
@@ -371,7 +358,7 @@ void kmem_cache::validate() const
         for (list_head& list : home->partial)
             list_for_each<page, &page::lru>(list, check);
         list_for_each<page, &page::lru>(home->empty, check);
-        VM_BUG_ON(listed_free != home->nr_free.load(std::memory_order_relaxed));
+        VM_BUG_ON(listed_free != home->nr_free);
     }
 }
 

@@ -26,6 +26,7 @@
 /// to the pageset or zone with the node's lock released.
 
 #include "arena/page.hpp"
+#include "base/counter.hpp"
 #include "base/cpu.hpp"
 #include "buddy/pageset.hpp"
 #include "slab/barn.hpp"
@@ -48,13 +49,13 @@ struct alignas(cache_line_size) kmem_cache_node
     mutex lock{lock_rank::node};
     list_head partial[nr_fullness_lists];
     list_head empty;
-    /// Written under the lock, read by reports without.
-    std::atomic<std::uint32_t> nr_slabs{0};
-    std::atomic<std::uint32_t> nr_empty{0};
-    std::atomic<std::uint32_t> nr_objects{0};    ///< room in all slabs
-    std::atomic<std::uint32_t> nr_free{0};       ///< set bits in all slabs
-    std::atomic<std::uint32_t> nr_pages_held{0}; ///< pages of all slabs
-    std::uint8_t next_colour = 0;                ///< in units of the objects' alignment
+    // Written under the lock, read by reports without.
+    counter<std::size_t> nr_slabs = 0;
+    counter<std::size_t> nr_empty = 0;
+    counter<std::size_t> nr_objects = 0;    ///< room in all slabs
+    counter<std::size_t> nr_free = 0;       ///< set bits in all slabs
+    counter<std::size_t> nr_pages_held = 0; ///< pages of all slabs
+    std::uint8_t next_colour = 0;           ///< in units of the objects' alignment
 
     barn sheaves;
 };

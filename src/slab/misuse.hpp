@@ -27,4 +27,7 @@ namespace bsl
 /// "BUG free(0x7f00): " begins every message.
 class format_sink& begin_bug(class format_sink& line, const char* call, const void* address);
 
+/// Ends it: prints the line and aborts.  Locks may be held; a handler of SIGABRT may allocate.
+[[noreturn, gnu::cold]] void report_bug(const class format_sink& line);
+
 } // namespace bsl

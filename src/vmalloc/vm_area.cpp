@@ -61,6 +61,8 @@ vm_area* new_descriptor()
     if (vm_area* area = take_unused_descriptor())
         return area;
     do {
+        // Under a lock, so that a fork does not meet it half done.
+        mutex_guard guard(vmalloc_lock);
         if (void* object = cache_for(own_cache::vm_area).alloc_one()) {
             auto* area = new (object) vm_area{};
             area->state = vm_area_state::busy;
