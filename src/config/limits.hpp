@@ -121,8 +121,8 @@ inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
 
 /// A bound on free resident memory that proves too low is raised by this first, and at most by this
 /// part of the most memory that was ever in use.
-inline constexpr std::size_t extra_bound_first = 4 * mib;
-inline constexpr std::size_t extra_bound_part = 2;
+inline constexpr std::size_t extra_bound_first = 1 * mib;
+inline constexpr std::size_t extra_bound_part = 4;
 
 // --- windows -----------------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
             return {n, zeros};
     }
 
-    page* slab = make_slab(pages, shard, home->nr_slabs);
+    page* slab = make_slab(pages, shard, static_cast<unsigned>(home->nr_slabs));
     if (slab == nullptr)
         return {0, false};
     const unsigned room = objects_in(slab->order);
