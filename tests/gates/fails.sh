@@ -58,6 +58,15 @@ headers)
     echo 'int bsl_g(int class);' >"$root/include/buddyslab/no_include.h"
     refused 'no_include.h does not compile alone: .*c++20' "$here/headers.sh" "$root"
     ;;
+tuning)
+    mkdir -p "$root/src/config" "$root/docs"
+    echo 'PARAM_NUMBER(knob, 1, 0, 9, "turns")' >"$root/src/config/params.def"
+    "$here/../../scripts/generate-tuning" "$root"
+    sed -i 's/1, 0, 9/2, 0, 9/' "$root/src/config/params.def"
+    refused '+| .*knob.*`2`' "$here/../../scripts/generate-tuning" --check "$root"
+    echo 'PARAM_ODD(knob)' >"$root/src/config/params.def"
+    refused 'is not understood' "$here/../../scripts/generate-tuning" --check "$root"
+    ;;
 format)
     echo 'int  f( );' >"$root/src/base/f.hpp"
     refused 'code should be clang-formatted' "$here/../../scripts/format" --check "$root/src/base/f.hpp"

@@ -136,8 +136,8 @@ operations decode(const std::uint8_t* data, std::size_t size)
         op.what = static_cast<action>((data[0] & 15) % static_cast<unsigned>(action::fork));
         op.thread = static_cast<std::uint8_t>(data[0] >> 4) % nr_threads;
         op.slot = data[1];
-        op.alignment_shift = data[2] % (alignment_shift_max + 1);
-        const unsigned shift = data[2] % (size_shift_max + 1);
+        const unsigned shift = (data[2] & 0x7f) % size_shift_max;
+        op.alignment_shift = static_cast<std::uint8_t>(shift < alignment_shift_max ? shift : 0);
         op.size = (std::uint64_t{1} << shift) + ((data[3] * (std::uint64_t{1} << shift)) >> 8);
         op.size -= (data[2] & 0x80) != 0 ? 1 : 0;
         if (op.what == action::trim && (data[3] & 1) == 0)
