@@ -98,15 +98,23 @@ void validate_everything()
     validate_windows();
 }
 
+void check_pages_are_accounted_for()
+{
+    std::size_t pages = sum_of_threads().pages;
+    for (const kmem_cache& cache : all_caches)
+        pages += cache_sum(cache).pages;
+    mutex_guard guard(zone_normal.lock);
+    const zone_counts& zone = zone_normal.counts();
+    expect(zone.nr_online * pages_per_pageblock - zone.nr_free, pages, "pages in use");
+}
+
 void check_books_balance()
 {
     validate_everything();
     const thread_sum threads = sum_of_threads();
     expect(threads.orphans, 0, "orphans left");
-    std::size_t pages = threads.pages;
     for (const kmem_cache& cache : all_caches) {
         const cache_sum sum(cache);
-        pages += sum.pages;
         expect(sum.in_barns, 0, ": objects in barns", cache.name());
         if (cache.size_class() == 0)
             continue;
@@ -121,10 +129,7 @@ void check_books_balance()
     const vmalloc_counts windows = counts_of_vmalloc();
     expect(windows.live, 0, "live windows");
     expect(windows.cached, 0, "cached windows");
-
-    mutex_guard guard(zone_normal.lock);
-    const zone_counts& zone = zone_normal.counts();
-    expect(zone.nr_online * pages_per_pageblock - zone.nr_free, pages, "pages in use");
+    check_pages_are_accounted_for();
 }
 
 } // namespace test

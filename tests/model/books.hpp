@@ -22,6 +22,10 @@ void validate_while_busy();
 ///     pages                all free but those of the slabs of our own caches
 void check_books_balance();
 
+/// Aborts unless every page that is not free belongs to a slab or to a thread's page list.  There is no
+/// window and no run.
+void check_pages_are_accounted_for();
+
 /// Prints a message and aborts.
 [[noreturn, gnu::format(printf, 1, 2)]] void fail(const char* format, ...);
 

@@ -20,6 +20,9 @@ static_assert(std::size(action_names) == static_cast<std::size_t>(action::nr));
 constexpr unsigned size_shift_max = 26; ///< 64 MiB
 constexpr unsigned alignment_shift_max = 24;
 
+/// One sequence in so many is of large objects and windows.
+constexpr std::uint64_t windows_each = 5;
+
 using generator = std::mt19937_64;
 
 std::uint64_t below(generator& random, std::uint64_t bound)
@@ -43,6 +46,14 @@ std::uint64_t random_size(generator& random)
     default:
         return below(random, power) + power / 2 * below(random, 2);
     }
+}
+
+/// Of windows: sizes near each other, so that they are cut from each other's remains.
+std::uint64_t random_window_size(generator& random)
+{
+    const std::uint64_t step = std::uint64_t{1} << 18;
+    return below(random, 4) == 0 ? random_size(random)
+                                 : below(random, 48) * step + below(random, 9000);
 }
 
 /// A thread mostly stays the same for a while, as its objects then pile up in its sheaves.
@@ -104,6 +115,7 @@ std::optional<operation> from_text(const std::string& line)
 operations generate(std::uint64_t seed, std::size_t count)
 {
     generator random(seed);
+    const bool has_windows = seed % windows_each == 0;
     operations result;
     unsigned thread = 0;
     bool growing = true;
@@ -113,6 +125,11 @@ operations generate(std::uint64_t seed, std::size_t count)
         if (below(random, 2000) == 0)
             growing = !growing;
         result.push_back(random_operation(random, thread, growing));
+        if (has_windows) {
+            result.back().size = random_window_size(random);
+            result.back().slot %= nr_slots / 8;
+            continue;
+        }
         // A run of equal requests fills and empties sheaves, and makes and empties slabs.
         if (below(random, 200) == 0) {
             operation op = result.back();

@@ -9,6 +9,7 @@
  * object knows where it is: whoever takes one that somebody else has fails at once.  In the end each
  * object must be in one place.
  */
+#include "base/cpu.hpp"
 #include "host/thread.hpp"
 #include "locking/mutex.hpp"
 #include "model/books.hpp"
@@ -79,12 +80,15 @@ public:
         }
     }
 
-    void steal()
+    void steal(std::minstd_rand& random)
     {
         mutex_guard guard(lock_);
         bsl::theft theft;
         if (!theft.begin(bin_))
             return;
+        // The owner gets time to come by, also more than once.
+        for (unsigned n = random() % 256; n != 0; --n)
+            bsl::cpu_relax();
         void* objects[bsl::sheaf_capacity_max];
         const bool ordered = bsl::host::memory_barrier_everywhere();
         const unsigned n = ordered ? theft.finish(objects) : theft.undo();
@@ -206,8 +210,9 @@ int main(int argc, char** argv)
     }
     for (unsigned i = 0; i < nr_thieves; ++i) {
         threads.emplace_back([&houses, nr_owners, i] {
+            std::minstd_rand random(i + 1);
             for (unsigned long n = i; !stop.load(std::memory_order_relaxed); ++n)
-                houses[n % nr_owners]->steal();
+                houses[n % nr_owners]->steal(random);
         });
     }
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
