@@ -27,6 +27,7 @@ function(bsl_unit_test room)
     if(NOT TARGET buddyslab_test_main)
         # Catch2's own code: neither measured nor optimised, it takes long enough to compile.
         add_library(buddyslab_test_main OBJECT ${PROJECT_SOURCE_DIR}/tests/unit/main.cpp)
+        target_compile_features(buddyslab_test_main PRIVATE cxx_std_20)
         target_compile_options(buddyslab_test_main PRIVATE -w -O0)
         target_link_libraries(buddyslab_test_main PUBLIC Catch2::Catch2)
     endif()
