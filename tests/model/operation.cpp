@@ -1,5 +1,7 @@
 #include "model/operation.hpp"
 
+#include "config/limits.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
@@ -54,6 +56,17 @@ std::uint64_t random_window_size(generator& random)
     const std::uint64_t step = std::uint64_t{1} << 18;
     return below(random, 4) == 0 ? random_size(random)
                                  : below(random, 48) * step + below(random, 9000);
+}
+
+/// The last operation's object grows into a window, which grows and moves.
+void append_growth(operations& result)
+{
+    operation op = result.back();
+    op.what = action::realloc;
+    for (op.size = bsl::mib + op.slot; op.size < 64 * bsl::mib; op.size *= 2)
+        result.push_back(op);
+    op.what = action::free;
+    result.push_back(op);
 }
 
 /// A thread mostly stays the same for a while, as its objects then pile up in its sheaves.
@@ -128,6 +141,8 @@ operations generate(std::uint64_t seed, std::size_t count)
         if (has_windows) {
             result.back().size = random_window_size(random);
             result.back().slot %= nr_slots / 8;
+            if (below(random, 40) == 0)
+                append_growth(result);
             continue;
         }
         // A run of equal requests fills and empties sheaves, and makes and empties slabs.

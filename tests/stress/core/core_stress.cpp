@@ -1,10 +1,11 @@
 /*
  * Many threads on the heap's own functions, without preload: what the sanitizers can look at.
  *
- *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=small|all|few] [exit] [drain] [trim] [reclaim] [fork]
+ *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=SIZES] [exit] [drain] [trim] [reclaim] [fork]
  *
  *   threads=N   worker threads: each makes, resizes, frees and hands over objects
- *   sizes=few   a handful of classes, so that bins and barns are always in motion
+ *   sizes=few   a handful of classes, so that bins and barns are always in motion; small, medium:
+ *               up to 2 and 600 KiB; all: windows, too
  *   exit        workers end after a moment, leaving full caches, and others take their places
  *   drain       a further thread calls drain_all_threads() all the time
  *   trim        a further thread calls trim(0) all the time
@@ -73,6 +74,8 @@ std::size_t random_size(generator& random)
     if (std::strcmp(opt.sizes, "few") == 0)
         return sizeof(header) + random() % 4 * 300;
     const std::size_t size = sizeof(header) + (std::size_t{random()} >> (random() % 24 + 7));
+    if (std::strcmp(opt.sizes, "medium") == 0)
+        return random() % 4 != 0 ? size % (600 * bsl::kib) + sizeof(header) : random() % 300000;
     if (std::strcmp(opt.sizes, "small") == 0)
         return size % 2048 + sizeof(header);
     return random() % 64 != 0 ? size % (64 * bsl::kib) + sizeof(header) : size % (9 * bsl::mib);
@@ -214,7 +217,7 @@ void be_child(unsigned long seed)
 {
     // What is on its way elsewhere at the fork is lost: between slabs and barns by a drain or the end
     // of a thread, and with a window.  Where there is none of these, no page may be missing.
-    if (!opt.drains && !opt.trims && !opt.exits && std::strcmp(opt.sizes, "few") == 0)
+    if (!opt.drains && !opt.trims && !opt.exits && std::strcmp(opt.sizes, "medium") == 0)
         test::check_pages_are_accounted_for();
     worker mine(seed);
     for (unsigned round = 0; round < 3; ++round) {

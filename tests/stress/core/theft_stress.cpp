@@ -86,8 +86,8 @@ public:
         bsl::theft theft;
         if (!theft.begin(bin_))
             return;
-        // The owner gets time to come by, also more than once.
-        for (unsigned n = random() % 256; n != 0; --n)
+        // Now and then the owner gets time to come by, also more than once.
+        for (unsigned n = random() % 4 == 0 ? random() % 256 : 0; n != 0; --n)
             bsl::cpu_relax();
         void* objects[bsl::sheaf_capacity_max];
         const bool ordered = bsl::host::memory_barrier_everywhere();
