@@ -36,15 +36,19 @@ struct alignas(cache_line_size) class_map
     }
 
     /// Class of the page at an address in the window.
-    [[gnu::always_inline]] unsigned lookup_covered(const void* address) const
+    [[gnu::always_inline]] std::size_t lookup_covered(const void* address) const
     {
-        return bytes[(reinterpret_cast<std::uintptr_t>(address) - start) >> page_shift];
+        const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(address) - start;
+        std::size_t size_class = bytes[offset >> page_shift];
+        // Widened once, here: the compiler would do it again for each use.
+        asm("" : "+r"(size_class));
+        return size_class;
     }
 
     /// Class of the page at any address; 0 outside of the window.
     unsigned lookup(const void* address) const
     {
-        return covers(address) ? lookup_covered(address) : 0;
+        return covers(address) ? static_cast<unsigned>(lookup_covered(address)) : 0;
     }
 
     /// Sets the class of `nr` pages from `address` on; of those outside of the window nothing is

@@ -173,6 +173,15 @@ char* zone::alloc_block(unsigned order, migrate_type type)
     return take_from(*block, order, residency::clean, type);
 }
 
+char* zone::alloc_pages_exact(std::size_t pages, unsigned order, migrate_type type)
+{
+    VM_BUG_ON(pages == 0 || pages > nr_pages(order));
+    char* start = alloc_block(order, type);
+    if (start != nullptr && pages < nr_pages(order))
+        free_run(start + (pages << page_shift), nr_pages(order) - pages);
+    return start;
+}
+
 void zone::free_block(char* start, unsigned order)
 {
     free_run(start, nr_pages(order));

@@ -44,6 +44,10 @@ public:
     /// has one and the arenas have no further pageblock.
     char* alloc_block(unsigned order, migrate_type type) BSL_TSA(requires_capability(lock));
 
+    /// As alloc_block(), but keeps only the first `pages` pages of the block; the others are free again.
+    char* alloc_pages_exact(std::size_t pages, unsigned order, migrate_type type)
+        BSL_TSA(requires_capability(lock));
+
     /// Gives a block back.  Which of its pages may hold memory stands in pageblock::dirty.
     void free_block(char* start, unsigned order) BSL_TSA(requires_capability(lock));
 

@@ -113,12 +113,8 @@ void* alloc_run(std::size_t pages, unsigned order, bool& zeros)
 {
     return with_room([&]() -> void* {
         mutex_guard guard(zone_normal.lock);
-        char* start = zone_normal.alloc_block(order, migrate_type::run);
-        if (start == nullptr)
-            return nullptr;
-        if (pages < nr_pages(order))
-            zone_normal.free_run(start + (pages << page_shift), nr_pages(order) - pages);
-        return mark_run(start, pages, zeros);
+        char* start = zone_normal.alloc_pages_exact(pages, order, migrate_type::run);
+        return start == nullptr ? nullptr : mark_run(start, pages, zeros);
     });
 }
 
@@ -247,7 +243,12 @@ bool resize_in_place(const allocation& old, unsigned size_class)
         return true;
     const kmem_cache& from = kmalloc_cache(old.size_class);
     const kmem_cache& to = kmalloc_cache(size_class);
-    return from.is_single() && to.is_single() && from.resize_single(*old.head, to);
+    if (!from.is_single() || !to.is_single())
+        return false;
+    // Under the thread's lock, so that a fork does not meet the books half changed.
+    thread_heap* mine = this_thread.heap;
+    mutex_guard guard(mine != nullptr ? mine->lock : direct_lock);
+    return from.resize_single(*old.head, to);
 }
 
 /// A large object that outgrows the largest class: its frames move into a window, its bytes do not.
@@ -280,13 +281,13 @@ void* malloc_medium(std::size_t size) noexcept
     return malloc_slow(size);
 }
 
-void free_slow(void* p, unsigned size_class) noexcept
+void free_slow(void* p, std::size_t size_class) noexcept
 {
     if (p == nullptr)
         return;
     count(calls.free);
     if (size_class != 0)
-        free_object(p, size_class);
+        free_object(p, static_cast<unsigned>(size_class));
     else if (page* head = single_object_at(p))
         free_large(p, *head, "free");
     else

@@ -23,7 +23,7 @@ namespace bsl::heap
 /// nullptr with errno = ENOMEM when there is no memory.  Alignment is 16, always.
 [[gnu::noinline]] void* malloc_slow(std::size_t size) noexcept;
 [[gnu::noinline]] void* malloc_medium(std::size_t size) noexcept;
-[[gnu::noinline]] void free_slow(void* p, unsigned size_class) noexcept;
+[[gnu::noinline]] void free_slow(void* p, std::size_t size_class) noexcept;
 
 [[gnu::always_inline]] inline void* malloc(std::size_t size) noexcept
 {
@@ -40,7 +40,7 @@ namespace bsl::heap
 {
     if (!page_classes.covers(p)) [[unlikely]]
         return free_slow(p, 0);
-    const unsigned size_class = page_classes.lookup_covered(p); // 0 leads to the dummy bin
+    const std::size_t size_class = page_classes.lookup_covered(p); // 0 leads to the dummy bin
     if (this_thread_bins().of_class[size_class].push(p)) [[likely]]
         return;
     free_slow(p, size_class);

@@ -29,22 +29,18 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) c
 {
     const unsigned grown = order_min_ + ilog2(1 + nr_slabs / 2);
     const unsigned order = grown < order_max_ ? grown : order_max_;
-    const migrate_type type = is_single() ? migrate_type::run : migrate_type::slab;
+    const std::size_t used = slab_pages(order);
     char* start = nullptr;
-    if (pages != nullptr) {
-        start = pages->alloc(zone_normal, order, type);
+    if (pages != nullptr && !is_single()) {
+        start = pages->alloc(zone_normal, order, migrate_type::slab);
     } else {
+        const migrate_type type = is_single() ? migrate_type::run : migrate_type::slab;
         mutex_guard guard(zone_normal.lock);
-        start = zone_normal.alloc_block(order, type);
+        start = zone_normal.alloc_pages_exact(used, order, type);
     }
     if (start == nullptr)
         return nullptr;
 
-    const std::size_t used = slab_pages(order);
-    if (used < nr_pages(order)) {
-        mutex_guard guard(zone_normal.lock);
-        zone_normal.free_run(start + (used << page_shift), nr_pages(order) - used);
-    }
     page& head = page_of(pageblock_of(start), start);
     const unsigned objects = objects_in(order);
     const std::size_t described = is_single() ? 1 : used;

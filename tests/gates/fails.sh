@@ -87,6 +87,14 @@ needed)
     echo 'double cos(double); double f(double x) { return cos(x); }' | library -Wl,--no-as-needed -lm
     refused 'libm.so' "$here/needed.sh" "$root/lib.so"
     ;;
+hit_path)
+    printf 'int n; void* malloc(unsigned long x) { __atomic_fetch_add(&n, 1, 5); return (void*)x; }\n%s' \
+        'void free(void* p) { (void)p; }' | library -O2 -w -fno-builtin
+    refused 'malloc: the hit path must not do that' "$here/hit_path.sh" "$root/lib.so"
+    printf 'int n[40]; void* malloc(unsigned long x) { for (int i = 0; i < 40; i++) n[i] ^= x * i; return 0; }\n%s' \
+        'void free(void* p) { (void)p; }' | library -O2 -w -fno-builtin -funroll-all-loops -fno-tree-vectorize
+    refused 'malloc: [0-9]* instructions on a hit' "$here/hit_path.sh" "$root/lib.so"
+    ;;
 *)
     echo "no such gate: $1"
     exit 2
