@@ -8,14 +8,24 @@
 #include "model/books.hpp"
 #include "model/model.hpp"
 
+namespace
+{
+
+/// More would be slow, and harder to understand when it fails.
+constexpr std::size_t operations_max = 2000;
+
+} // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     test::model of_heap;
     std::size_t n = 0;
     for (const test::operation& op : test::decode(data, size)) {
         of_heap.apply(op);
-        if (++n % 256 == 0)
+        if (++n % 400 == 0)
             test::validate_everything();
+        if (n == operations_max)
+            break;
     }
     of_heap.finish();
     return 0;

@@ -1,13 +1,17 @@
 /*
  * The model test.
  *
- *   model_test seeds=FROM-TO [operations=N] [validate=N] [seconds=S]
+ *   model_test seeds=FROM-TO [operations=N] [validate=N] [seconds=S] [limit=MIB]
  *   model_test replay=FILE                     operations as a failed run has printed them
  *
  * Runs one sequence per seed, each of N operations with a full validation every so many, all on one
  * heap; stops between sequences when the time is over.  A failure prints the seed and the sequence
  * up to the operation that failed.
+ *
+ * With a limit, the heap gets no more than about so many MiB of addresses (RLIMIT_AS): requests fail
+ * all the time.  At the end of each sequence one that is as large as half the limit must succeed.
  */
+#include "heap/heap.hpp"
 #include "model/books.hpp"
 #include "model/model.hpp"
 
@@ -17,6 +21,8 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace
@@ -31,6 +37,7 @@ struct options
     unsigned long operations = 10000;
     unsigned long validate = 500;
     unsigned long seconds = 15;
+    unsigned long limit = 0; ///< MiB; 0: none
     const char* replay = nullptr;
 };
 
@@ -56,16 +63,41 @@ void print_sequence(int signal)
     std::raise(signal);
 }
 
+/// Lets the heap map as much as the limit says, besides what the process has mapped already.
+void set_limit()
+{
+    mallopt(M_ARENA_MAX, 1); // libc's, for the test itself, would take 64 MiB for each thread
+    unsigned long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t bytes = pages * 4096 + opt.limit * bsl::mib;
+    const rlimit limit{bytes, bytes};
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        fail("no limit could be set");
+}
+
+/// Everything is free: memory that was handed out in one size must serve any other.
+void check_recovery()
+{
+    void* p = bsl::heap::malloc(opt.limit / 2 * bsl::mib);
+    if (p == nullptr)
+        fail("half of the limit cannot be had, although all is free");
+    std::memset(p, 1, opt.limit / 2 * bsl::mib);
+    bsl::heap::free(p);
+    bsl::heap::trim(0);
+}
+
 void run(unsigned long seed, operations sequence)
 {
     now = {seed, std::move(sequence), 0};
-    model of_heap;
+    model of_heap(opt.limit != 0);
     for (; now.next < now.sequence.size(); ++now.next) {
         of_heap.apply(now.sequence[now.next]);
         if (now.next % opt.validate == 0)
             validate_everything();
     }
     of_heap.finish();
+    if (opt.limit != 0)
+        check_recovery();
 }
 
 operations read_sequence(const char* file)
@@ -85,7 +117,7 @@ bool parse(const char* argument)
         return true;
     for (auto [name, value] :
          {std::pair{"operations=%lu", &opt.operations}, std::pair{"validate=%lu", &opt.validate},
-          std::pair{"seconds=%lu", &opt.seconds}}) {
+          std::pair{"seconds=%lu", &opt.seconds}, std::pair{"limit=%lu", &opt.limit}}) {
         if (std::sscanf(argument, name, value) == 1)
             return *value != 0;
     }
@@ -107,6 +139,8 @@ int main(int argc, char** argv)
     for (int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE})
         std::signal(signal, print_sequence);
 
+    if (opt.limit != 0)
+        set_limit();
     if (opt.replay != nullptr) {
         run(0, read_sequence(opt.replay));
         return 0;

@@ -60,8 +60,15 @@ void check_alignment(const char* address, std::size_t alignment)
 
 } // namespace
 
-model::model() = default;
+model::model(bool may_fail) : may_fail_(may_fail) {}
 model::~model() = default;
+
+bool model::got(const void* p, std::size_t size) const
+{
+    if (p == nullptr && !may_fail_)
+        fail("no memory for %zu bytes", size);
+    return p != nullptr;
+}
 
 bool model::has_room(std::size_t size) const
 {
@@ -131,8 +138,8 @@ void model::allocate(const operation& op, object& at)
         p = heap::malloc(op.size);
         break;
     }
-    if (p == nullptr)
-        fail("no memory for %zu bytes", static_cast<std::size_t>(op.size));
+    if (!got(p, op.size))
+        return;
     auto* address = static_cast<char*>(p);
     const std::size_t usable = heap::usable_size(p, "malloc_usable_size");
     if (op.what == action::aligned_alloc) {
@@ -153,33 +160,33 @@ void model::allocate(const operation& op, object& at)
 
 void model::resize(const operation& op, object& at)
 {
-    if (at.address == nullptr || op.size == 0 || !has_room(op.size)) {
-        if (at.address == nullptr && has_room(op.size)) {
-            auto* fresh = static_cast<char*>(heap::realloc(nullptr, op.size, "realloc"));
-            if (fresh == nullptr)
-                fail("no memory for %zu bytes", static_cast<std::size_t>(op.size));
-            record(at, fresh, heap::usable_size(fresh, "malloc_usable_size"));
-        } else if (op.size == 0) {
-            check_content(at, at.usable);
-            forget(at);
-            if (heap::realloc(at.address, 0, "realloc") != nullptr)
-                fail("realloc to 0 bytes returned an object");
-            at = {};
-        }
+    if (!has_room(op.size) || (op.size == 0 && at.address == nullptr))
+        return;
+    object old = at;
+    if (old.address != nullptr) {
+        check_content(old, old.usable);
+        forget(old);
+    }
+    auto* moved = static_cast<char*>(heap::realloc(old.address, op.size, "realloc"));
+    if (op.size == 0) {
+        if (moved != nullptr)
+            fail("realloc to 0 bytes returned an object");
+        at = {};
         return;
     }
-    object old = at;
-    forget(old);
-    auto* moved = static_cast<char*>(heap::realloc(old.address, op.size, "realloc"));
-    if (moved == nullptr)
-        fail("no memory for %zu bytes", static_cast<std::size_t>(op.size));
-    const std::size_t usable = heap::usable_size(moved, "malloc_usable_size");
-    if (usable < op.size || (op.size > 64 && usable > 2 * op.size))
+    const bool served = got(moved, op.size);
+    if (!served && old.address == nullptr)
+        return;
+    const std::size_t kept = served ? std::min<std::size_t>(old.usable, op.size) : old.usable;
+    old.address = served ? moved : old.address;
+    const std::size_t usable = heap::usable_size(old.address, "malloc_usable_size");
+    if (!served && usable != old.usable)
+        fail("a realloc that failed has changed %zu usable bytes to %zu", old.usable, usable);
+    if (served && (usable < op.size || (op.size > 64 && usable > 2 * op.size)))
         fail("%zu bytes usable after realloc to %zu", usable, static_cast<std::size_t>(op.size));
-    check_alignment(moved, 16);
-    old.address = moved;
-    check_content(old, std::min<std::size_t>(old.usable, op.size));
-    record(at, moved, usable);
+    check_alignment(old.address, 16);
+    check_content(old, kept);
+    record(at, old.address, usable);
 }
 
 void model::query(const object& at)

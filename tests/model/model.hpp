@@ -25,7 +25,9 @@ class actor;
 class model
 {
 public:
-    model();
+    /// `may_fail`: memory is limited, requests need not be served.  What is then promised: an object
+    /// that could not be resized is as it was, and freeing everything puts all in order.
+    explicit model(bool may_fail = false);
     ~model();
 
     void apply(const operation& op);
@@ -49,6 +51,8 @@ private:
     void fork_and_go_on(const operation& op);
     void end_thread(unsigned thread);
 
+    /// Was the request served?  If not, and that is not allowed, it fails.
+    bool got(const void* p, std::size_t size) const;
     bool has_room(std::size_t size) const;
     void record(object& at, char* address, std::size_t usable);
     void forget(const object& at);
@@ -59,6 +63,7 @@ private:
     std::array<std::unique_ptr<actor>, nr_threads> actors_;
     std::size_t live_bytes_ = 0;
     std::uint64_t next_key_ = 1;
+    const bool may_fail_;
     bool is_child_ = false; ///< of a fork: there is one thread
 };
 
