@@ -179,7 +179,7 @@ object_position locate(const void* address, const page& of_address);
 /// The same of an object that is known.
 object_position position_of(const object_place& place);
 
-/// Is the object free in its slab?  Objects in sheaves are not.  Without the node's lock a hint.
+/// Is the object free in its slab?  Objects in sheaves are not.  Takes the node's lock.
 bool is_free(const object_position& at);
 
 /// Objects that have a slab each are marked while a thread keeps them, so that a double free is seen

@@ -171,6 +171,8 @@ object_position position_of(const object_place& place)
 
 bool is_free(const object_position& at)
 {
+    // The bits of other objects in the same word change at any time.
+    mutex_guard guard(at.cache->node(at.head->shard)->lock);
     return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Many threads on the heap's own functions, without preload: what the sanitizers can look at.
  *
- *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=SIZES] [exit] [drain] [trim] [reclaim] [fork]
+ *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=SIZES] [exit] [drain] [trim] [reclaim] [fork] [checked]
  *
  *   threads=N   worker threads: each makes, resizes, frees and hands over objects
  *   sizes=few   a handful of classes, so that bins and barns are always in motion; small, medium:
@@ -9,6 +9,7 @@
  *   exit        workers end after a moment, leaving full caches, and others take their places
  *   drain       a further thread calls drain_all_threads() all the time
  *   trim        a further thread calls trim(0) all the time
+ *   checked     slab_debug=F: each free is checked at once
  *   reclaim     free memory goes back to the system as soon as it is free
  *   fork        a further thread forks all the time; the children work, trim and validate
  *
@@ -20,6 +21,7 @@
 #include "heap/heap.hpp"
 #include "model/books.hpp"
 #include "model/content.hpp"
+#include "slab/debug.hpp"
 
 #include <algorithm>
 #include <array>
@@ -51,6 +53,7 @@ struct options
     bool drains = false;
     bool trims = false;
     bool reclaims = false;
+    bool checked = false;
     bool forks = false;
 };
 
@@ -263,11 +266,9 @@ void repeat(void (*what)())
 
 bool parse(const char* argument)
 {
-    const std::pair<const char*, bool*> flags[] = {{"exit", &opt.exits},
-                                                   {"drain", &opt.drains},
-                                                   {"trim", &opt.trims},
-                                                   {"reclaim", &opt.reclaims},
-                                                   {"fork", &opt.forks}};
+    const std::pair<const char*, bool*> flags[] = {
+        {"exit", &opt.exits},       {"drain", &opt.drains},    {"trim", &opt.trims},
+        {"reclaim", &opt.reclaims}, {"checked", &opt.checked}, {"fork", &opt.forks}};
     for (auto [name, flag] : flags) {
         if (std::strcmp(argument, name) == 0)
             return *flag = true;
@@ -287,6 +288,10 @@ int main(int argc, char** argv)
             std::fprintf(stderr, "core_stress: what is '%s'?\n", argv[i]);
             return 2;
         }
+    }
+    if (opt.checked) {
+        std::strcpy(bsl::param.slab_debug, "F");
+        bsl::set_up_slab_debug();
     }
     if (opt.reclaims) {
         bsl::param.dirty_max = bsl::param.dirty_large_max = 0;
