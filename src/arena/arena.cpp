@@ -153,24 +153,50 @@ bool regain_block()
 
 } // namespace
 
-bool grow_arenas(std::size_t min_blocks)
+namespace
 {
-    VM_BUG_ON(!lockdep::holds_nothing());
-    if (min_blocks == 1 && regain_block())
-        return true;
-    const std::size_t mapped = mapped_bytes.load(std::memory_order_relaxed);
-    std::size_t wanted = mapped / arena_growth_part;
-    wanted = wanted < arena_size_min ? arena_size_min : wanted;
-    wanted = wanted > arena_size_max ? arena_size_max : wanted;
-    std::size_t nr_blocks = div_round_up(wanted, pageblock_size);
-    if (nr_blocks < min_blocks)
-        nr_blocks = min_blocks;
+
+/// The first arena decides where the class window lies; whoever comes meanwhile waits for it.  The one
+/// lock that is held across system calls, once, in a process that has no arena yet.
+constinit mutex placing_lock{lock_rank::zone};
+constinit std::atomic<bool> is_placed{false};
+
+/// Maps an arena of `nr_blocks`, or of half as many and so on, but not of less than `min_blocks`.
+bool grow_by_at_least(std::size_t nr_blocks, std::size_t min_blocks)
+{
     for (;; nr_blocks = nr_blocks / 2 < min_blocks ? min_blocks : nr_blocks / 2) {
         if (grow_by(nr_blocks))
             return true;
         if (nr_blocks == min_blocks)
             return false;
     }
+}
+
+bool place_first_arena(std::size_t min_blocks)
+{
+    mutex_guard guard(placing_lock);
+    if (is_placed.load(std::memory_order_relaxed))
+        return true;
+    const bool placed = grow_by_at_least(min_blocks, min_blocks);
+    is_placed.store(placed, std::memory_order_release);
+    return placed;
+}
+
+} // namespace
+
+bool grow_arenas(std::size_t min_blocks)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    if (!is_placed.load(std::memory_order_acquire))
+        return place_first_arena(min_blocks);
+    if (min_blocks == 1 && regain_block())
+        return true;
+    const std::size_t mapped = mapped_bytes.load(std::memory_order_relaxed);
+    std::size_t wanted = mapped / arena_growth_part;
+    wanted = wanted < arena_size_min ? arena_size_min : wanted;
+    wanted = wanted > arena_size_max ? arena_size_max : wanted;
+    const std::size_t nr_blocks = div_round_up(wanted, pageblock_size);
+    return grow_by_at_least(nr_blocks < min_blocks ? min_blocks : nr_blocks, min_blocks);
 }
 
 pageblock* bring_online()
