@@ -4,8 +4,8 @@
  *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=SIZES] [exit] [drain] [trim] [reclaim] [fork] [checked]
  *
  *   threads=N   worker threads: each makes, resizes, frees and hands over objects
- *   sizes=few   a handful of classes, so that bins and barns are always in motion; small, medium:
- *               up to 2 and 600 KiB; all: windows, too
+ *   sizes=few   a handful of classes, so that bins and barns are always in motion
+ *   sizes=...   small, medium, large: up to 2 KiB, 600 KiB, 40 MiB; all: mostly small ones
  *   exit        workers end after a moment, leaving full caches, and others take their places
  *   drain       a further thread calls drain_all_threads() all the time
  *   trim        a further thread calls trim(0) all the time
@@ -22,6 +22,7 @@
 #include "model/books.hpp"
 #include "model/content.hpp"
 #include "slab/debug.hpp"
+#include "vmalloc/vmalloc.hpp"
 
 #include <algorithm>
 #include <array>
@@ -79,6 +80,9 @@ std::size_t random_size(generator& random)
     const std::size_t size = sizeof(header) + (std::size_t{random()} >> (random() % 24 + 7));
     if (std::strcmp(opt.sizes, "medium") == 0)
         return random() % 4 != 0 ? size % (600 * bsl::kib) + sizeof(header) : random() % 300000;
+    if (std::strcmp(opt.sizes, "large") == 0)
+        return random() % 4 != 0 ? random() % ((random() % 8 != 0 ? 14 : 40) * bsl::mib)
+                                 : random() % 300000;
     if (std::strcmp(opt.sizes, "small") == 0)
         return size % 2048 + sizeof(header);
     return random() % 64 != 0 ? size % (64 * bsl::kib) + sizeof(header) : size % (9 * bsl::mib);
@@ -173,7 +177,7 @@ public:
 private:
     void step()
     {
-        header*& object = own_[random_() % own_.size()];
+        header*& object = own_[random_() % nr_own_];
         const unsigned kind = random_() % 16;
         if (kind < 3) { // hand over, and take what the last one has left
             std::atomic<header*>& box = mailboxes[random_() % nr_mailboxes];
@@ -204,6 +208,7 @@ private:
 
     generator random_;
     std::array<header*, 48> own_{};
+    const std::size_t nr_own_ = std::strcmp(opt.sizes, "large") == 0 ? 10 : own_.size();
 };
 
 void work(unsigned long seed)
@@ -316,5 +321,8 @@ int main(int argc, char** argv)
         drop(box.exchange(nullptr));
     heap::trim(0);
     test::check_books_balance();
+    const bsl::vmalloc_counts windows = bsl::counts_of_vmalloc();
+    std::printf("%zu windows made, %zu of them stitched, %zu reused, %zu moved\n", windows.made,
+                windows.stitched, windows.reused, windows.moved);
     return 0;
 }
