@@ -63,7 +63,7 @@ thread_sum sum_of_threads()
     return sum;
 }
 
-void expect(std::size_t found, std::size_t wanted, const char* what, std::string_view of = {})
+void expect(std::size_t found, std::size_t wanted, const char* what, std::string_view of = "")
 {
     if (found != wanted)
         fail("%.*s%s: %zu, expected %zu", static_cast<int>(of.size()), of.data(), what, found,
