@@ -104,10 +104,11 @@ bool is_plain(align_val_t alignment) noexcept
 /// What malloc does first: an object freed lately.  nullptr: the slow path's business.
 [[gnu::always_inline]] inline void* pop_small(size_t size) noexcept
 {
-    if (size > bsl::small_size_max) [[unlikely]]
+    bsl::thread_bins* mine = bsl::this_thread.bins;
+    if (size > bsl::small_size_max || mine == nullptr) [[unlikely]]
         return nullptr;
     const size_t size_class = (size + bsl::malloc_alignment - 1) / bsl::malloc_alignment;
-    return bsl::this_thread_bins().of_class[size_class].pop();
+    return mine->of_class[size_class].pop();
 }
 
 /// Calls the handler each time that there is no memory, until there is, or no handler any more.

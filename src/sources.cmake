@@ -50,6 +50,7 @@ set(BUDDYSLAB_SOURCES
     # heap: the meaning of malloc
     src/heap/allocation.cpp
     src/heap/boot.cpp
+    src/heap/early.cpp
     src/heap/fork.cpp
     src/heap/heap.cpp
     src/heap/registry.cpp

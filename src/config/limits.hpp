@@ -103,6 +103,12 @@ inline constexpr std::size_t barn_bytes_max = 256 * kib;
 /// Shards of every cache, at most; one per processor below that.
 inline constexpr unsigned nr_shards_max = 16;
 
+/// Before the loader has relocated the library, memory is mapped in multiples of this.
+inline constexpr std::size_t early_chunk_size = 64 * kib;
+
+/// Where `sysinfo` is in the thread control block of x86-64's libcs (heap/early.hpp).
+inline constexpr std::size_t bins_offset_in_thread_state = 0x20;
+
 /// Objects of the allocator itself; each struct proves that it fits.
 inline constexpr std::size_t thread_heap_size = 4 * kib;
 inline constexpr std::size_t vm_area_size = 512;

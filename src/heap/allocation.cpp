@@ -4,6 +4,7 @@
 #include "arena/class_map.hpp"
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "heap/early.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/vmalloc.hpp"
@@ -101,6 +102,14 @@ allocation resolve_run(const void* p, page& head, const char* call)
             head.nr_run_pages << page_shift, &head, nullptr};
 }
 
+allocation resolve_early(const void* p, const char* call)
+{
+    const std::size_t size = early_size(p);
+    if (size == 0)
+        report_foreign(call, p);
+    return {allocation_kind::early, 0, size, nullptr, nullptr};
+}
+
 } // namespace
 
 allocation resolve(const void* p, const char* call)
@@ -118,7 +127,7 @@ allocation resolve(const void* p, const char* call)
         return {allocation_kind::window, 0, usable_size(*owner.window), nullptr, owner.window};
     }
     if (owner.block == nullptr || owner.block->mem_map == nullptr)
-        report_foreign(call, p);
+        return resolve_early(p, call);
     page& of_page = page_of(*owner.block, p);
     switch (of_page.state) {
     case page_state::slab:

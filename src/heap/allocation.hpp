@@ -14,6 +14,7 @@ enum class allocation_kind
     run,      ///< whole pages inside one pageblock; head is its first struct page
     adjacent, ///< whole pages of several pageblocks in an arena
     window,   ///< of vmalloc
+    early,    ///< from before this library was relocated; never used again
 };
 
 struct allocation

@@ -15,6 +15,7 @@
 #include "buddy/reclaim.hpp"
 #include "config/params.hpp"
 #include "heap/allocation.hpp"
+#include "heap/early.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -205,6 +206,8 @@ void free_allocation(void* p, const allocation& what, const char* call)
         if (kmalloc_cache(what.size_class).is_single())
             return free_large(p, *what.head, call);
         return free_object(p, what.size_class);
+    case allocation_kind::early:
+        return;
     case allocation_kind::run:
         free_run(*what.head);
         return keep_balance(this_thread.heap);
@@ -266,6 +269,8 @@ void* realloc_into_window(void* p, const allocation& old, std::size_t size)
 
 void* malloc_slow(std::size_t size) noexcept
 {
+    if (this_thread.bins == nullptr && is_early()) [[unlikely]]
+        return early_alloc(size, malloc_alignment);
     count(calls.malloc);
     bool zeros = false;
     void* p = allocate(size, zeros);
@@ -274,8 +279,9 @@ void* malloc_slow(std::size_t size) noexcept
 
 void* malloc_medium(std::size_t size) noexcept
 {
-    if (size <= slab_size_max) {
-        if (void* object = this_thread_bins().of_class[class_of_large(size)].pop()) [[likely]]
+    thread_bins* mine = this_thread.bins;
+    if (size <= slab_size_max && mine != nullptr) [[likely]] {
+        if (void* object = mine->of_class[class_of_large(size)].pop()) [[likely]]
             return object;
     }
     return malloc_slow(size);
@@ -307,11 +313,14 @@ void* calloc(std::size_t nr, std::size_t size) noexcept
     std::size_t total = 0;
     if (__builtin_mul_overflow(nr, size, &total))
         return out_of_memory();
-    if (total - 1 < small_size_max) [[likely]] {
+    thread_bins* mine = this_thread.bins;
+    if (total - 1 < small_size_max && mine != nullptr) [[likely]] {
         const std::size_t size_class = (total + malloc_alignment - 1) / malloc_alignment;
-        if (void* object = this_thread_bins().of_class[size_class].pop()) [[likely]]
+        if (void* object = mine->of_class[size_class].pop()) [[likely]]
             return std::memset(object, 0, total);
     }
+    if (this_thread.bins == nullptr && is_early()) [[unlikely]]
+        return early_alloc(total, malloc_alignment); // fresh from the kernel
     count(calls.calloc);
     if (total > kmalloc_size_max) {
         void* window = alloc_window(total, bytes_per_page, true);
@@ -326,6 +335,8 @@ void* calloc(std::size_t nr, std::size_t size) noexcept
 
 void* realloc(void* p, std::size_t size, const char* call) noexcept
 {
+    if (this_thread.bins == nullptr && is_early()) [[unlikely]]
+        return early_realloc(p, size);
     count(calls.realloc);
     bool zeros = false;
     if (p == nullptr) {
@@ -357,6 +368,8 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
 
 void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 {
+    if (this_thread.bins == nullptr && is_early()) [[unlikely]]
+        return early_alloc(size, alignment);
     count(calls.aligned);
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
         return out_of_memory();

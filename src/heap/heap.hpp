@@ -29,8 +29,11 @@ namespace bsl::heap
 {
     if (size > small_size_max) [[unlikely]]
         return malloc_medium(size);
+    thread_bins* mine = this_thread.bins;
+    if (mine == nullptr) [[unlikely]]
+        return malloc_slow(size);
     // A size of 0 lands in the dummy bin of class 0.
-    bin& from = this_thread_bins().of_class[(size + malloc_alignment - 1) / malloc_alignment];
+    bin& from = mine->of_class[(size + malloc_alignment - 1) / malloc_alignment];
     if (void* object = from.pop()) [[likely]]
         return object;
     return malloc_slow(size);
@@ -41,7 +44,8 @@ namespace bsl::heap
     if (!page_classes.covers(p)) [[unlikely]]
         return free_slow(p, 0);
     const std::size_t size_class = page_classes.lookup_covered(p); // 0 leads to the dummy bin
-    if (this_thread_bins().of_class[size_class].push(p)) [[likely]]
+    // An object is there to be freed, so this thread has bins, if only no_bins.
+    if (this_thread.bins->of_class[size_class].push(p)) [[likely]]
         return;
     free_slow(p, size_class);
 }

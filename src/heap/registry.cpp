@@ -52,7 +52,9 @@ void release(thread_heap* heap)
 void thread_exit_hook(void* argument)
 {
     auto* heap = static_cast<thread_heap*>(argument);
-    this_thread = {0, nullptr, true, 0};
+    this_thread.heap = nullptr;
+    this_thread.ended = true;
+    this_thread.bins = &no_bins;
     {
         mutex_guard guard(registry_lock);
         list_head::remove(heap->link);
@@ -82,9 +84,8 @@ thread_heap* attach_thread()
         ++nr_heaps;
         share_thread_cache();
     }
-    const auto distance =
-        reinterpret_cast<char*>(&heap->bins()) - reinterpret_cast<char*>(&no_bins);
-    this_thread = {counts_calls ? 0 : distance, heap, false, 0};
+    this_thread.heap = heap;
+    this_thread.bins = counts_calls ? &no_bins : &heap->bins();
     // The host may allocate here: by now this thread has what it takes.
     if (!host::watch_thread_exit(heap)) {
         thread_exit_hook(heap);

@@ -2,9 +2,8 @@
 
 /// Which threads have a heap, and how the running thread finds its own.
 ///
-/// A thread's state is 24 bytes of thread-local memory, zero at start, which is right as it is: the
-/// bins are no_bins and there is no heap.  That holds even before the loader has initialised the
-/// thread-local storage of the first thread.
+/// A thread's state is 40 bytes of thread-local memory.  At start there is no heap, and the bins are
+/// no_bins.
 ///
 ///     new --- first allocation after boot ---> attached --- exit hook ---> ended
 ///
@@ -19,27 +18,25 @@
 
 #include "heap/thread_heap.hpp"
 
+#include <cstddef>
+
 namespace bsl
 {
 
 struct thread_state
 {
-    std::ptrdiff_t bins_distance; ///< from no_bins to the bins that malloc and free use
-    thread_heap* heap;
-    bool ended;
-    unsigned slow_paths; ///< taken so far; for what is done now and then
+    thread_heap* heap = nullptr;
+    bool ended = false;
+    unsigned slow_paths = 0; ///< taken so far; for what is done now and then
+    std::ptrdiff_t unused[2] = {};
+    /// What malloc and free use: no_bins if this thread has no heap, or if every call is to be counted.
+    /// nullptr only before the loader has initialised the first thread's memory, until its first
+    /// allocation.  Why here of all places: early.hpp.
+    thread_bins* bins = &no_bins;
 };
+static_assert(offsetof(thread_state, bins) == bins_offset_in_thread_state);
 
-extern thread_local constinit thread_state this_thread;
-
-/// The bins of this thread: no_bins if it has none, or if every call is to be counted.
-[[gnu::always_inline]] inline thread_bins& this_thread_bins()
-{
-    auto* base = reinterpret_cast<char*>(&no_bins) + this_thread.bins_distance;
-    // Keeps the compiler from spreading the sum over all uses: that costs malloc 3 instructions.
-    asm("" : "+r"(base));
-    return *reinterpret_cast<thread_bins*>(base);
-}
+extern thread_local constinit thread_state this_thread asm("bsl_this_thread");
 
 /// This thread's heap; one is made if that is possible now.  nullptr: allocate without, under
 /// direct_lock.  No lock may be held.

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -85,6 +86,24 @@ std::size_t page_size()
 void* map(void* hint, std::size_t size)
 {
     return map_somewhere(hint, size, PROT_READ | PROT_WRITE);
+}
+
+void* map_before_relocation(std::size_t size)
+{
+#ifdef __x86_64__
+    register long flags asm("r10") = anonymous;
+    register long file asm("r8") = -1;
+    register long offset asm("r9") = 0;
+    long result = SYS_mmap;
+    asm volatile("syscall"
+                 : "+a"(result)
+                 : "D"(0L), "S"(size), "d"(long{PROT_READ | PROT_WRITE}), "r"(flags), "r"(file),
+                   "r"(offset)
+                 : "rcx", "r11", "memory");
+    return result < 0 && result > -4096 ? nullptr : reinterpret_cast<void*>(result);
+#else
+    return map(nullptr, size);
+#endif
 }
 
 void* reserve(void* hint, std::size_t size)

@@ -17,6 +17,9 @@ std::size_t page_size();
 /// Fresh zeroed memory, readable and writable; at `hint` if that range is empty, else anywhere.
 void* map(void* hint, std::size_t size);
 
+/// As map(), while libc's functions are out of reach since the loader has not relocated us yet.
+void* map_before_relocation(std::size_t size);
+
 /// As map(), but inaccessible: reserves addresses, no memory, and counts to no commit limit.
 void* reserve(void* hint, std::size_t size);
 
