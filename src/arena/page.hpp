@@ -121,9 +121,12 @@ struct pageblock
     std::uint16_t nr_blocks[nr_residencies][nr_page_orders];
     std::uint16_t nr_free;       ///< free pages
     std::uint16_t nr_dirty_free; ///< free pages that may hold memory
+    std::uint16_t nr_given; ///< pages given back to the system in interval given_in, and still out
+    std::uint16_t given_in;
     migrate_type type;
     pageblock_state state;
     bitmap<free_map_bits> free_map[nr_residencies];
+    bitmap<pages_per_pageblock> free_pages; ///< the same, page by page
 
     // --- whoever owns the page; the zone for free ones
     /// Pages that may hold memory.  A clear bit promises: not resident, reads as zeros.

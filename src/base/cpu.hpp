@@ -20,4 +20,10 @@ inline void cpu_relax()
 #endif
 }
 
+/// Asks for a cache line that is going to be written.
+inline void prefetch(const void* address)
+{
+    __builtin_prefetch(address, 1);
+}
+
 } // namespace bsl

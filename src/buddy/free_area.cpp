@@ -57,6 +57,10 @@ void count_free(pageblock& block, unsigned first, unsigned order, bool now_free)
 {
     const auto pages = static_cast<unsigned>(nr_pages(order));
     const auto dirty = static_cast<unsigned>(block.dirty.count(first, pages));
+    if (now_free)
+        block.free_pages.set(first, pages);
+    else
+        block.free_pages.clear(first, pages);
     block.nr_free =
         static_cast<std::uint16_t>(now_free ? block.nr_free + pages : block.nr_free - pages);
     block.nr_dirty_free = static_cast<std::uint16_t>(now_free ? block.nr_dirty_free + dirty
@@ -148,12 +152,8 @@ bool take_pages(pageblock& block, unsigned first, unsigned pages)
     const unsigned end = first + pages;
     if (end > pages_per_pageblock)
         return false;
-    for (unsigned at = first; at < end;) {
-        const unsigned order = order_of_free(block, at);
-        if (order == nr_page_orders)
-            return false;
-        at = static_cast<unsigned>(round_down(at, nr_pages(order)) + nr_pages(order));
-    }
+    if (block.free_pages.find(first, end, false) != end)
+        return false;
     const auto dirty = block.dirty.count(first, pages);
     for (unsigned at = first; at < end;) {
         const unsigned order = order_of_free(block, at);
@@ -164,9 +164,34 @@ bool take_pages(pageblock& block, unsigned first, unsigned pages)
         insert_rest(block, end < stop ? end : stop, stop);
         at = stop;
     }
+    block.free_pages.clear(first, pages);
     block.nr_free = static_cast<std::uint16_t>(block.nr_free - pages);
     block.nr_dirty_free = static_cast<std::uint16_t>(block.nr_dirty_free - dirty);
     return true;
+}
+
+found_run find_run(const pageblock& block, unsigned pages, unsigned room)
+{
+    constexpr auto end = static_cast<unsigned>(pages_per_pageblock);
+    found_run best{0, end + 1};
+    unsigned best_length = 0;
+    for (unsigned from = 0; from < end;) {
+        const auto start = static_cast<unsigned>(block.free_pages.find(from, end, true));
+        const auto stop = static_cast<unsigned>(block.free_pages.find(start, end, false));
+        from = stop;
+        if (stop - start < room)
+            continue;
+        // Not all of a longer run need hold memory: begin where it does.
+        auto first = static_cast<unsigned>(block.dirty.find(start, stop - room, true));
+        const auto clean = static_cast<unsigned>(pages - block.dirty.count(first, pages));
+        if (clean == pages)
+            first = start;
+        if (clean < best.nr_clean || (clean == best.nr_clean && stop - start < best_length)) {
+            best = {first, clean};
+            best_length = stop - start;
+        }
+    }
+    return best;
 }
 
 void validate(const pageblock& block)
@@ -199,6 +224,8 @@ void validate(const pageblock& block)
         }
     }
     VM_BUG_ON(free != block.nr_free);
+    for (std::size_t number = 0; number < pages_per_pageblock; ++number)
+        VM_BUG_ON(seen.test(number) != block.free_pages.test(number));
     VM_BUG_ON(dirty != block.nr_dirty_free);
 }
 

@@ -40,6 +40,17 @@ unsigned take_block(pageblock& block, unsigned order, residency kind);
 /// of.  False, and nothing changed, if one is not.
 bool take_pages(pageblock& block, unsigned first, unsigned pages);
 
+/// Free pages that follow each other.
+struct found_run
+{
+    unsigned first;    ///< page number
+    unsigned nr_clean; ///< of the pages asked for; more than those: there is no such run
+};
+
+/// Finds `pages` free pages in a run of at least `room`: those that need the fewest page faults, then
+/// those of the shortest run.
+found_run find_run(const pageblock& block, unsigned pages, unsigned room);
+
 /// Gives a block back and merges it with free buddies.
 void give_block(pageblock& block, unsigned first, unsigned order);
 

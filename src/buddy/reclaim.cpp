@@ -16,6 +16,9 @@ namespace
 
 constexpr unsigned batch_size = 16;
 
+/// Between large objects, free blocks of this order are given back first: 256 KiB a system call.
+constexpr unsigned surplus_order_min = 6;
+
 /// Blocks that were taken out of the zone to be discarded.
 struct isolated_batch
 {
@@ -30,28 +33,42 @@ constinit std::atomic<std::size_t> bytes_returned{0};
 constinit std::atomic<std::size_t> calls_made{0};
 constinit std::atomic<std::uint64_t> interval_start{0};
 
-/// What the zone has learnt of one kind of pageblock since the interval began.  Guesses: threads may
-/// overwrite each other's.
+/// What the zone has learnt of one kind of pageblock.  Guesses: threads may overwrite each other's.
 struct regret
 {
-    std::atomic<std::size_t> extra;        ///< bytes that the bound is raised by
-    std::atomic<std::size_t> pages_given;  ///< back, the last time
-    std::atomic<std::size_t> taken_before; ///< clean pages taken up to then
+    std::atomic<std::size_t> extra; ///< bytes that the bound is raised by
+    std::atomic<std::size_t>
+        given;                  ///< pages given back since the interval began, and not taken again
+    std::atomic<bool> was_used; ///< has the bound been reached since the interval began?
 };
 constinit regret regrets[2];
+constinit std::atomic<std::size_t> taken_before{0}; ///< pages taken again up to the last look
 
-std::size_t dirty_pages(const zone& of, bool whole)
+std::size_t dirty_pages(const zone& of, bool large)
 {
-    return whole ? of.counts().nr_dirty_whole : of.counts().nr_dirty_small;
+    return large ? of.counts().nr_dirty_large : of.counts().nr_dirty_small;
 }
 
-void take_batch(zone& from, bool whole, std::size_t keep_pages, isolated_batch& batch)
+/// The resident block that is best to give back.
+char* take_surplus(zone& from, bool large, unsigned& order) BSL_TSA(requires_capability(from.lock))
+{
+    if (!large)
+        return from.take_resident(migrate_type::slab, 0, order);
+    // Wholly free pageblocks are what can serve any request: they go late.
+    if (char* start = from.take_resident(migrate_type::run, surplus_order_min, order))
+        return start;
+    if (char* start = from.take_resident(migrate_type::none, 0, order))
+        return start;
+    return from.take_resident(migrate_type::run, 0, order);
+}
+
+void take_batch(zone& from, bool large, std::size_t keep_pages, isolated_batch& batch)
 {
     mutex_guard guard(from.lock);
     batch.count = 0;
-    while (batch.count < batch_size && dirty_pages(from, whole) > keep_pages) {
+    while (batch.count < batch_size && dirty_pages(from, large) > keep_pages) {
         unsigned& order = batch.order[batch.count];
-        char* start = from.take_resident(whole, 0, order);
+        char* start = take_surplus(from, large, order);
         if (start == nullptr)
             break;
         batch.start[batch.count++] = start;
@@ -63,8 +80,10 @@ void put_batch(zone& to, isolated_batch& batch)
 {
     mutex_guard guard(to.lock);
     list_head::remove(batch.link);
-    for (unsigned i = 0; i < batch.count; ++i)
+    for (unsigned i = 0; i < batch.count; ++i) {
+        to.note_given(batch.start[i], nr_pages(batch.order[i]));
         to.free_block(batch.start[i], batch.order[i]);
+    }
 }
 
 } // namespace
@@ -93,14 +112,14 @@ void discard_pages(char* start, std::size_t pages)
     }
 }
 
-std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep)
+std::size_t reclaim_pages(zone& from, bool large, std::size_t keep)
 {
     VM_BUG_ON(!lockdep::holds_nothing());
     const std::size_t before = bytes_returned.load(std::memory_order_relaxed);
     const std::size_t keep_pages = keep >> page_shift;
-    while (dirty_pages(from, whole) > keep_pages) {
+    while (dirty_pages(from, large) > keep_pages) {
         isolated_batch batch{};
-        take_batch(from, whole, keep_pages, batch);
+        take_batch(from, large, keep_pages, batch);
         const std::size_t returned = bytes_returned.load(std::memory_order_relaxed);
         for (unsigned i = 0; i < batch.count; ++i)
             discard_pages(batch.start[i], nr_pages(batch.order[i]));
@@ -112,10 +131,14 @@ std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep)
     return bytes_returned.load(std::memory_order_relaxed) - before;
 }
 
-std::size_t bound_now(bool whole)
+std::size_t bound_now(const zone& of, bool large)
 {
-    const std::size_t base = whole ? param.dirty_large_max : param.dirty_max;
-    const std::size_t extra = regrets[whole].extra.load(std::memory_order_relaxed);
+    std::size_t base = large ? param.dirty_large_max : param.dirty_max;
+    if (large) {
+        const std::size_t share = of.counts().nr_used_peak * bytes_per_page / large_part;
+        base = share < base ? share : base;
+    }
+    const std::size_t extra = regrets[large].extra.load(std::memory_order_relaxed);
     // 0 means "keep nothing", whatever it costs.
     return base == 0 ? 0 : base > SIZE_MAX - extra ? SIZE_MAX : base + extra;
 }
@@ -123,43 +146,54 @@ std::size_t bound_now(bool whole)
 namespace
 {
 
-/// Was giving back the last time a mistake?  Then raises the bound.
-void learn(const zone& of, bool whole)
+/// Pages that were taken again so soon should have been kept: raises the bounds by as many.
+void learn(const zone& of)
 {
-    regret& r = regrets[whole];
-    const std::size_t given = r.pages_given.load(std::memory_order_relaxed);
-    const std::size_t taken =
-        of.counts().nr_clean_taken - r.taken_before.load(std::memory_order_relaxed);
-    if (given == 0 || taken < given / 2)
+    const std::size_t taken = of.counts().nr_taken_again;
+    const std::size_t since = taken - taken_before.exchange(taken, std::memory_order_relaxed);
+    const std::size_t given[] = {regrets[0].given.load(std::memory_order_relaxed),
+                                 regrets[1].given.load(std::memory_order_relaxed)};
+    const std::size_t sum = given[0] + given[1];
+    if (since == 0 || sum == 0)
         return;
-    const std::size_t extra = r.extra.load(std::memory_order_relaxed);
-    const std::size_t more = extra == 0 ? extra_bound_first : 2 * extra;
-    const std::size_t most = of.counts().nr_used_peak * bytes_per_page / extra_bound_part;
-    if (more <= most)
-        r.extra.store(more, std::memory_order_relaxed);
-}
-
-void keep_bound(zone& of, bool whole)
-{
-    if (dirty_pages(of, whole) <= bound_now(whole) >> page_shift) [[likely]]
-        return;
-    learn(of, whole);
-    // Below the bound by an eighth, so that the next free does not come here again.
-    const std::size_t bound = bound_now(whole);
-    const std::size_t bytes = reclaim_pages(of, whole, bound - bound / 8);
-    regret& r = regrets[whole];
-    r.pages_given.store(bytes >> page_shift, std::memory_order_relaxed);
-    r.taken_before.store(of.counts().nr_clean_taken, std::memory_order_relaxed);
-}
-
-/// An interval has ended: a bound that was not reached in it comes down.
-void forget(bool whole)
-{
-    regret& r = regrets[whole];
-    if (r.pages_given.exchange(0, std::memory_order_relaxed) == 0) {
-        const std::size_t extra = r.extra.load(std::memory_order_relaxed);
-        r.extra.store(extra < extra_bound_first ? 0 : extra / 2, std::memory_order_relaxed);
+    const std::size_t peak = of.counts().nr_used_peak * bytes_per_page;
+    const std::size_t share = peak / extra_bound_part;
+    const std::size_t most = share > extra_bound_small ? share : extra_bound_small;
+    for (unsigned kind = 0; kind < 2; ++kind) {
+        const std::size_t again = since < sum ? since * given[kind] / sum : given[kind];
+        regret& r = regrets[kind];
+        const std::size_t extra = r.extra.load(std::memory_order_relaxed) + (again << page_shift);
+        r.extra.store(extra < most ? extra : most, std::memory_order_relaxed);
+        r.given.store(given[kind] - again, std::memory_order_relaxed);
     }
+}
+
+/// Gives back, and takes note of it.
+void give_back(zone& of, bool large, std::size_t keep)
+{
+    const std::size_t bytes = reclaim_pages(of, large, keep);
+    regrets[large].given.fetch_add(bytes >> page_shift, std::memory_order_relaxed);
+}
+
+void keep_bound(zone& of, bool large)
+{
+    if (dirty_pages(of, large) <= bound_now(of, large) >> page_shift) [[likely]]
+        return;
+    learn(of);
+    regrets[large].was_used.store(true, std::memory_order_relaxed);
+    // Below the bound by an eighth, so that the next free does not come here again.
+    const std::size_t bound = bound_now(of, large);
+    give_back(of, large, bound - bound / 8);
+}
+
+/// An interval has ended: what was given back in it was rightly so, and a bound that was not reached in
+/// it comes down.
+void forget(bool large)
+{
+    regret& r = regrets[large];
+    r.given.store(0, std::memory_order_relaxed);
+    if (!r.was_used.exchange(false, std::memory_order_relaxed))
+        r.extra.store(r.extra.load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
 }
 
 } // namespace
@@ -179,20 +213,21 @@ bool age(zone& of)
         !interval_start.compare_exchange_strong(start, now, std::memory_order_relaxed))
         return false;
     std::size_t idle_small = 0;
-    std::size_t idle_whole = 0;
+    std::size_t idle_large = 0;
     {
         mutex_guard guard(of.lock);
-        of.take_low_water(idle_small, idle_whole);
+        of.end_interval(idle_small, idle_large);
     }
     if (start == 0)
         return false; // the first interval only begins
+    learn(of);
     forget(false);
     forget(true);
     const zone_counts& counts = of.counts();
     if (idle_small != 0)
-        reclaim_pages(of, false, (counts.nr_dirty_small - idle_small) << page_shift);
-    if (idle_whole != 0)
-        reclaim_pages(of, true, (counts.nr_dirty_whole - idle_whole) << page_shift);
+        give_back(of, false, (counts.nr_dirty_small - idle_small) << page_shift);
+    if (idle_large != 0)
+        give_back(of, true, (counts.nr_dirty_large - idle_large) << page_shift);
     return true;
 }
 

@@ -5,16 +5,16 @@
 /// Free pages that hold memory are kept for reuse, since a page fault costs more than anything else
 /// here, but not without bound:
 ///
-///     by size   partly used pageblocks keep at most dirty_max, wholly free ones dirty_large_max;
-///               what is freed above that goes back at once
+///     by size   pageblocks of slabs keep at most dirty_max, all others dirty_large_max; what is freed
+///               above that goes back at once
 ///     by age    pages that were not needed for decay_ms go back: of each interval the low-water mark,
 ///               the pages that lay free during all of it (Bonwick's working-set estimate)
 ///
-/// The bounds adapt.  Where most of what was given back is taken again within an interval, giving it back
-/// was a mistake that costs a page fault each: the bound doubles.  It halves with each interval that
-/// had no need of it.
+/// The bounds adapt.  What was given back and is taken again within an interval should have been kept: it
+/// costs a page fault each.  The bound rises by as much, within extra_bound_small and extra_bound_part,
+/// and what it rose by halves with each interval that had no need of it.
 ///
-/// The largest blocks go first: one system call each.  A block on its way is in nobody's free map:
+/// Large blocks go first: one system call each.  A block on its way is in nobody's free map:
 /// its batch is linked in a list, so that the child of a fork finds it again.
 
 #include "buddy/zone.hpp"
@@ -22,13 +22,12 @@
 namespace bsl
 {
 
-/// Gives free resident pages of wholly free or of partly used pageblocks back until at most `keep`
-/// bytes of that kind are left.  Returns the bytes given back.  No lock may be held.
-std::size_t reclaim_pages(zone& from, bool whole, std::size_t keep);
+/// Gives free resident pages between slabs, or all others (`large`), back until at most `keep` bytes of
+/// that kind are left.  Returns the bytes given back.  No lock may be held.
+std::size_t reclaim_pages(zone& from, bool large, std::size_t keep);
 
-/// Bytes of free resident memory that may be kept just now, in pageblocks that are wholly free or
-/// partly used.
-std::size_t bound_now(bool whole);
+/// Bytes of free resident memory of that kind that may be kept just now.
+std::size_t bound_now(const zone& of, bool large);
 
 /// Keeps the zone within its bounds.  Cheap when there is nothing to do; no lock may be held.
 void balance(zone& of);

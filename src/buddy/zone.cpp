@@ -38,7 +38,7 @@ pageblock* block_of_link(list_head* node, unsigned kind)
 void zone::account(const pageblock& block, bool add)
 {
     counter<std::size_t>& dirty =
-        is_wholly_free(block) ? counts_.nr_dirty_whole : counts_.nr_dirty_small;
+        block.type == migrate_type::slab ? counts_.nr_dirty_small : counts_.nr_dirty_large;
     if (add) {
         counts_.nr_free += block.nr_free;
         dirty += block.nr_dirty_free;
@@ -48,12 +48,13 @@ void zone::account(const pageblock& block, bool add)
     dirty -= block.nr_dirty_free;
 }
 
-void zone::take_low_water(std::size_t& small, std::size_t& whole)
+void zone::end_interval(std::size_t& small, std::size_t& large)
 {
+    ++interval_;
     small = low_small_;
-    whole = low_whole_;
+    large = low_large_;
     low_small_ = counts_.nr_dirty_small;
-    low_whole_ = counts_.nr_dirty_whole;
+    low_large_ = counts_.nr_dirty_large;
 }
 
 void zone::unlink(pageblock& block)
@@ -118,16 +119,33 @@ char* zone::take_from(pageblock& block, unsigned order, residency kind, migrate_
     return block.start + (std::size_t{first} << page_shift);
 }
 
-void zone::count_taken(const pageblock& block, unsigned first, std::size_t pages)
+void zone::note_given(char* start, std::size_t pages)
 {
-    counts_.nr_clean_taken += pages - block.dirty.count(first, pages);
+    pageblock& block = pageblock_of(start);
+    if (block.given_in != interval_) {
+        block.given_in = interval_;
+        block.nr_given = 0;
+    }
+    const std::size_t given = block.nr_given + pages;
+    block.nr_given =
+        static_cast<std::uint16_t>(given < pages_per_pageblock ? given : pages_per_pageblock);
+}
+
+void zone::count_taken(pageblock& block, unsigned first, std::size_t pages)
+{
+    if (block.nr_given != 0 && block.given_in == interval_) {
+        const std::size_t clean = pages - block.dirty.count(first, pages);
+        const std::size_t again = clean < block.nr_given ? clean : block.nr_given;
+        block.nr_given = static_cast<std::uint16_t>(block.nr_given - again);
+        counts_.nr_taken_again += again;
+    }
     const std::size_t used = counts_.nr_online * pages_per_pageblock - counts_.nr_free;
     if (used > counts_.nr_used_peak)
         counts_.nr_used_peak = used;
     if (counts_.nr_dirty_small < low_small_)
         low_small_ = counts_.nr_dirty_small;
-    if (counts_.nr_dirty_whole < low_whole_)
-        low_whole_ = counts_.nr_dirty_whole;
+    if (counts_.nr_dirty_large < low_large_)
+        low_large_ = counts_.nr_dirty_large;
 }
 
 bool zone::extend_run(char* start, std::size_t pages)
@@ -173,6 +191,73 @@ char* zone::alloc_block(unsigned order, migrate_type type)
     return take_from(*block, order, residency::clean, type);
 }
 
+/// A pageblock with a run of free pages: of the first few of each list, starting with the smallest
+/// blocks that a run may consist of, the fullest.  Of a resident run at least half holds memory.
+pageblock* zone::choose_for_run(unsigned pages, unsigned room, residency kind, migrate_type type,
+                                unsigned& first)
+{
+    const auto which = static_cast<unsigned>(kind);
+    const unsigned most_clean = kind == residency::resident ? pages / 2 : pages;
+    // Every run of n pages has in it an aligned block of at least a quarter of them.
+    const unsigned smallest = ilog2(pages) < 2 ? 0 : ilog2(pages) - 2;
+    for (unsigned o = smallest; o < nr_page_orders; ++o) {
+        list_head& list = lists_[static_cast<unsigned>(type)][which][o];
+        pageblock* best = nullptr;
+        unsigned seen = 0;
+        for (list_head* node = list.front(); node != nullptr && node != &list && seen < fullest_of;
+             node = node->next, ++seen) {
+            pageblock* block = block_of_link(node, which);
+            if (block->nr_free < room || (best != nullptr && block->nr_free >= best->nr_free))
+                continue;
+            const found_run found = find_run(*block, pages, room);
+            if (found.nr_clean > most_clean)
+                continue;
+            best = block;
+            first = found.first;
+        }
+        if (best != nullptr)
+            return best;
+    }
+    return nullptr;
+}
+
+char* zone::take_run(pageblock& block, unsigned first, std::size_t pages)
+{
+    account(block, false);
+    if (is_wholly_free(block)) {
+        unlink(block); // its lists change with its type
+        block.type = migrate_type::run;
+    }
+    [[maybe_unused]] const bool taken = take_pages(block, first, static_cast<unsigned>(pages));
+    VM_BUG_ON(!taken);
+    relink(block);
+    account(block, true);
+    count_taken(block, first, pages);
+    return block.start + (std::size_t{first} << page_shift);
+}
+
+char* zone::alloc_run(std::size_t pages, run_fit fit)
+{
+    VM_BUG_ON(pages == 0 || pages > pages_per_pageblock);
+    for (residency kind : {residency::resident, residency::clean}) {
+        std::size_t room = fit == run_fit::roomy ? 16 * pages : pages;
+        room = room < pages_per_pageblock ? room : pages_per_pageblock;
+        for (;;) {
+            for (migrate_type type : {migrate_type::run, migrate_type::none, migrate_type::slab}) {
+                unsigned first = 0;
+                if (pageblock* block =
+                        choose_for_run(static_cast<unsigned>(pages), static_cast<unsigned>(room),
+                                       kind, type, first))
+                    return take_run(*block, first, pages);
+            }
+            if (room == pages)
+                break;
+            room = room / 2 < pages ? pages : room / 2;
+        }
+    }
+    return alloc_pages_exact(pages, ilog2_ceil(pages), migrate_type::run); // a new pageblock
+}
+
 char* zone::alloc_pages_exact(std::size_t pages, unsigned order, migrate_type type)
 {
     VM_BUG_ON(pages == 0 || pages > nr_pages(order));
@@ -212,21 +297,17 @@ void zone::free_run(char* start, std::size_t pages)
         bsl::validate(block);
 }
 
-char* zone::take_resident(bool whole, unsigned min_order, unsigned& order)
+char* zone::take_resident(migrate_type type, unsigned min_order, unsigned& order)
 {
     constexpr auto resident = static_cast<unsigned>(residency::resident);
     for (unsigned o = nr_page_orders; o-- > min_order;) {
-        for (migrate_type type : {migrate_type::none, migrate_type::run, migrate_type::slab}) {
-            if (whole != (type == migrate_type::none))
-                continue;
-            list_head& list = lists_[static_cast<unsigned>(type)][resident][o];
-            if (list.is_empty())
-                continue;
-            // The back of the list: what was used longest ago.
-            pageblock* block = block_of_link(list.prev, resident);
-            order = o;
-            return take_from(*block, o, residency::resident, block->type);
-        }
+        list_head& list = lists_[static_cast<unsigned>(type)][resident][o];
+        if (list.is_empty())
+            continue;
+        // The back of the list: what was used longest ago.
+        pageblock* block = block_of_link(list.prev, resident);
+        order = o;
+        return take_from(*block, o, residency::resident, type);
     }
     return nullptr;
 }
@@ -298,7 +379,7 @@ void zone::validate()
         }
     }
     VM_BUG_ON(free != counts_.nr_free);
-    VM_BUG_ON(dirty != counts_.nr_dirty_small + counts_.nr_dirty_whole);
+    VM_BUG_ON(dirty != counts_.nr_dirty_small + counts_.nr_dirty_large);
 }
 
 } // namespace bsl

@@ -28,11 +28,18 @@ struct zone_counts
 {
     counter<std::size_t> nr_online;      ///< pageblocks
     counter<std::size_t> nr_free;        ///< free pages
-    counter<std::size_t> nr_dirty_small; ///< free resident pages in pageblocks that are partly used
-    counter<std::size_t> nr_dirty_whole; ///< free resident pages in wholly free pageblocks
+    counter<std::size_t> nr_dirty_small; ///< free resident pages between slabs
+    counter<std::size_t> nr_dirty_large; ///< free resident pages in all other pageblocks
     counter<std::size_t> nr_used_peak;   ///< most pages that were ever handed out at once
-    counter<std::size_t> nr_clean_taken; ///< clean pages that were handed out, ever
+    counter<std::size_t> nr_taken_again; ///< pages handed out soon after they were given back, ever
     counter<std::size_t> nr_splits;      ///< blocks larger than asked that were split
+};
+
+/// Where a run of pages is to lie among free ones.
+enum class run_fit
+{
+    tight, ///< where it leaves the least
+    roomy, ///< if possible, where it can grow to double its size (extend_run())
 };
 
 class zone
@@ -43,6 +50,10 @@ public:
     /// First byte of a free block of 2^order pages, aligned to its size; nullptr when no pageblock
     /// has one and the arenas have no further pageblock.
     char* alloc_block(unsigned order, migrate_type type) BSL_TSA(requires_capability(lock));
+
+    /// Any `pages` pages of one pageblock that follow each other, wherever they start: where they need
+    /// the fewest page faults and fit best.
+    char* alloc_run(std::size_t pages, run_fit fit) BSL_TSA(requires_capability(lock));
 
     /// As alloc_block(), but keeps only the first `pages` pages of the block; the others are free again.
     char* alloc_pages_exact(std::size_t pages, unsigned order, migrate_type type)
@@ -62,17 +73,21 @@ public:
     /// none.  Scans every pageblock: for requests that would otherwise fail.
     char* alloc_adjacent_blocks(std::size_t nr) BSL_TSA(requires_capability(lock));
 
-    /// Takes the resident free block that is best to give back or to lend: of the largest order, at
-    /// least `min_order`; of wholly free pageblocks, or of partly used ones.
-    char* take_resident(bool whole, unsigned min_order, unsigned& order)
+    /// Takes a resident free block of pageblocks of one type: of the largest order, at least `min_order`,
+    /// and of what was used longest ago.  nullptr when there is none.
+    char* take_resident(migrate_type type, unsigned min_order, unsigned& order)
         BSL_TSA(requires_capability(lock));
 
     /// Takes a wholly free pageblock out of the zone for good; nullptr when there is none.
     pageblock* release_block() BSL_TSA(requires_capability(lock));
 
-    /// The fewest free resident pages since the last call, of partly used and of wholly free
-    /// pageblocks: what was not needed in between.
-    void take_low_water(std::size_t& small, std::size_t& whole) BSL_TSA(requires_capability(lock));
+    /// Ends an interval of ageing.  Tells the fewest free resident pages in it, between slabs and
+    /// elsewhere: what was not needed.
+    void end_interval(std::size_t& small, std::size_t& large) BSL_TSA(requires_capability(lock));
+
+    /// Pages of this run, which is not free just now, were given back to the system: should they be taken
+    /// again within the interval, nr_taken_again counts them.
+    void note_given(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
 
     /// A snapshot that may be torn between fields; for decisions and reports.
     const zone_counts& counts() const { return counts_; }
@@ -87,11 +102,15 @@ private:
 
     pageblock* choose(unsigned order, residency kind, migrate_type type)
         BSL_TSA(requires_capability(lock));
+    pageblock* choose_for_run(unsigned pages, unsigned room, residency kind, migrate_type type,
+                              unsigned& first) BSL_TSA(requires_capability(lock));
+    char* take_run(pageblock& block, unsigned first, std::size_t pages)
+        BSL_TSA(requires_capability(lock));
     char* take_from(pageblock& block, unsigned order, residency kind, migrate_type type)
         BSL_TSA(requires_capability(lock));
     char* try_types(unsigned order, residency kind, migrate_type type)
         BSL_TSA(requires_capability(lock));
-    void count_taken(const pageblock& block, unsigned first, std::size_t pages)
+    void count_taken(pageblock& block, unsigned first, std::size_t pages)
         BSL_TSA(requires_capability(lock));
     void relink(pageblock& block) BSL_TSA(requires_capability(lock));
     void unlink(pageblock& block) BSL_TSA(requires_capability(lock));
@@ -99,8 +118,9 @@ private:
 
     pageblock_lists lists_[nr_migrate_types] BSL_TSA(guarded_by(lock));
     zone_counts counts_{};
+    std::uint16_t interval_ = 0; ///< it may wrap: a wrong guess does no harm
     std::size_t low_small_ = 0;
-    std::size_t low_whole_ = 0;
+    std::size_t low_large_ = 0;
 };
 
 /// The zone that malloc lives on.

@@ -73,6 +73,10 @@ static_assert(nr_classes <= 256, "a class must fit in a byte of the class map");
 
 inline constexpr unsigned slab_order_max = 5;
 
+/// Pages of a slab that are faulted in ahead of need: a sixteenth of what the cache has, and no more.
+inline constexpr std::size_t populate_part = 16;
+inline constexpr std::size_t populate_max = 15;
+
 /// A sheaf is one aligned 512-byte object: 3 words of header, 61 pointers.
 inline constexpr std::size_t sheaf_size = 512;
 inline constexpr unsigned sheaf_header_words = 3;
@@ -125,9 +129,13 @@ inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
 
 // --- giving memory back ------------------------------------------------------------------------
 
-/// A bound on free resident memory that proves too low is raised by this first, and at most by this
-/// part of the most memory that was ever in use.
-inline constexpr std::size_t extra_bound_first = 1 * mib;
+/// Wholly free pageblocks keep at most this part of the most memory that was ever in use, though never
+/// more than dirty_large_max.
+inline constexpr std::size_t large_part = 2;
+
+/// What the bounds rise by where too much was given back: at most this much, or this part of the most
+/// memory that was ever in use.
+inline constexpr std::size_t extra_bound_small = 32 * mib;
 inline constexpr std::size_t extra_bound_part = 4;
 
 // --- windows -----------------------------------------------------------------------------------

@@ -62,19 +62,17 @@ format_sink& name_window(format_sink& line, const vm_area& window)
 /// The page says nothing of itself: it is free, or inside something large whose first page speaks.
 [[noreturn]] void report_silent_page(const pageblock& block, const char* call, const void* p)
 {
-    const std::size_t number = address_to_pfn(p) % pages_per_pageblock;
-    for (unsigned order = 0; order < nr_page_orders; ++order) {
-        const page& head = block.mem_map[number & ~(nr_pages(order) - 1)];
-        const auto* address = static_cast<const char*>(p);
+    const auto* address = static_cast<const char*>(p);
+    for (std::size_t number = address_to_pfn(p) % pages_per_pageblock + 1; number-- > 0;) {
+        const page& head = block.mem_map[number];
         if (head.state == page_state::run &&
             address < head.start + (head.nr_run_pages << page_shift))
             report_inside_run(call, p, head);
-        if (head.state != page_state::slab)
+        if (head.state != page_state::slab || !all_caches[head.cache].is_single())
             continue;
-        const object_position at = locate(head.start, head);
-        if (!at.cache->is_single() || address >= head.start + at.cache->size())
+        object_position inside = locate(head.start, head);
+        if (address >= head.start + inside.cache->size())
             continue;
-        object_position inside = at;
         inside.offset = static_cast<std::size_t>(address - head.start);
         report_not_start(call, p, inside);
     }

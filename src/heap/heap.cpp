@@ -54,6 +54,12 @@ void* out_of_memory()
     return nullptr;
 }
 
+/// Is each call to be counted, or each free of this class to be checked?
+bool is_looked_at(unsigned size_class)
+{
+    return param.report != 0 || is_checked(size_class);
+}
+
 /// Pages became free, or objects did: keeps within the bounds.
 void keep_balance(thread_heap* mine)
 {
@@ -228,10 +234,24 @@ void free_any(void* p, const char* call)
         free_allocation(p, resolve(p, call), call);
 }
 
+/// What has grown will grow again: large objects get a place where they can.
+void* allocate_to_grow(std::size_t size)
+{
+    bool zeros = false;
+    if (size <= slab_size_max || size > kmalloc_size_max)
+        return allocate(size, zeros);
+    void* object = with_room([&]() -> void* {
+        thread_heap* mine = this_thread_heap();
+        return mine != nullptr ? mine->alloc_roomy(class_of(size)) : nullptr;
+    });
+    keep_balance(this_thread.heap);
+    return object != nullptr ? object : allocate(size, zeros);
+}
+
 void* realloc_by_copy(void* p, const allocation& old, std::size_t size, const char* call)
 {
     bool zeros = false;
-    void* fresh = allocate(size, zeros);
+    void* fresh = size > old.size ? allocate_to_grow(size) : allocate(size, zeros);
     if (fresh == nullptr)
         return out_of_memory();
     std::memcpy(fresh, p, old.size < size ? old.size : size);
@@ -254,6 +274,27 @@ bool resize_in_place(const allocation& old, unsigned size_class)
     return from.resize_single(*old.head, to);
 }
 
+/// In place while it fits and at least half of it stays in use.
+bool fits_well(std::size_t size, std::size_t room)
+{
+    return size <= room && size > room / 2;
+}
+
+/// realloc() between classes with many objects a slab: hits all the way.
+void* realloc_small(void* p, std::size_t size, std::size_t old_size)
+{
+    if (fits_well(size, old_size))
+        return p;
+    // What grows once will grow again: with an eighth to spare it is copied log(n) times, not n times.
+    const std::size_t wanted = old_size + old_size / 8;
+    void* fresh = malloc(size > old_size && size < wanted ? wanted : size);
+    if (fresh == nullptr)
+        return nullptr;
+    std::memcpy(fresh, p, old_size < size ? old_size : size);
+    free(p);
+    return fresh;
+}
+
 /// A large object that outgrows the largest class: its frames move into a window, its bytes do not.
 void* realloc_into_window(void* p, const allocation& old, std::size_t size)
 {
@@ -263,6 +304,32 @@ void* realloc_into_window(void* p, const allocation& old, std::size_t size)
     if (window != nullptr)
         kmalloc_cache(old.size_class).disown_single(*old.head);
     return window;
+}
+
+/// The class whose objects are aligned so, and large enough; nr_classes if there is none.  The
+/// alignment is at most a page.
+unsigned class_of_aligned(std::size_t alignment, std::size_t size)
+{
+    const std::size_t rounded = round_up(size == 0 ? 1 : size, alignment);
+    unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of(rounded);
+    while (size_class < nr_classes && class_size(size_class) % alignment != 0)
+        ++size_class;
+    return size_class;
+}
+
+void* alloc_aligned(std::size_t alignment, std::size_t size)
+{
+    bool zeros = false;
+    if (alignment <= bytes_per_page) {
+        const unsigned size_class = class_of_aligned(alignment, size);
+        return size_class < nr_classes ? alloc_class(size_class, zeros)
+                                       : alloc_window(size, alignment, false);
+    }
+    if (size > kmalloc_size_max || alignment > pageblock_size)
+        return alloc_window(size, alignment, false);
+    const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
+    const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
+    return alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
 }
 
 } // namespace
@@ -337,6 +404,9 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
 {
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_realloc(p, size);
+    const unsigned size_class = page_classes.lookup(p);
+    if (size_class != 0 && size - 1 < slab_size_max && !is_looked_at(size_class)) [[likely]]
+        return realloc_small(p, size, class_size(size_class));
     count(calls.realloc);
     bool zeros = false;
     if (p == nullptr) {
@@ -348,8 +418,7 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
         free_allocation(p, old, call);
         return nullptr;
     }
-    // In place while it fits and at least half of it stays in use.
-    if (size <= old.size && size > old.size / 2)
+    if (fits_well(size, old.size))
         return p;
     if (size > kmalloc_size_max) {
         if (size > PTRDIFF_MAX - pageblock_size)
@@ -368,31 +437,20 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
 
 void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 {
-    if (this_thread.bins == nullptr && is_early()) [[unlikely]]
+    thread_bins* mine = this_thread.bins;
+    if (alignment <= bytes_per_page && size <= slab_size_max && mine != nullptr) [[likely]] {
+        const unsigned size_class = class_of_aligned(alignment, size);
+        if (size_class < nr_slab_classes) [[likely]] {
+            if (void* object = mine->of_class[size_class].pop()) [[likely]]
+                return object;
+        }
+    }
+    if (mine == nullptr && is_early()) [[unlikely]]
         return early_alloc(size, alignment);
     count(calls.aligned);
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
         return out_of_memory();
-    bool zeros = false;
-    void* p = nullptr;
-    if (alignment <= bytes_per_page) {
-        const std::size_t rounded = round_up(size == 0 ? 1 : size, alignment);
-        unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of(rounded);
-        while (size_class < nr_classes && class_size(size_class) % alignment != 0)
-            ++size_class;
-        p = size_class < nr_classes ? alloc_class(size_class, zeros)
-                                    : alloc_window(size, alignment, false);
-    } else if (size > kmalloc_size_max || alignment > pageblock_size) {
-        p = alloc_window(size, alignment, false);
-    } else {
-        const unsigned size_class = class_of(size);
-        const bool aligned = class_size(size_class) > slab_size_max &&
-                             std::bit_ceil(class_size(size_class)) >= alignment;
-        const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
-        const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
-        p = aligned ? alloc_class(size_class, zeros)
-                    : alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
-    }
+    void* p = alloc_aligned(alignment, size);
     keep_balance(this_thread.heap);
     return p != nullptr ? p : out_of_memory();
 }

@@ -115,6 +115,14 @@ void* thread_heap::alloc(unsigned size_class, bool& zeros)
     return object != nullptr ? object : refill(size_class, zeros);
 }
 
+void* thread_heap::alloc_roomy(unsigned size_class)
+{
+    mutex_guard guard(lock);
+    void* object = nullptr;
+    kmalloc_cache(size_class).refill_single(current_shard(), &object, run_fit::roomy);
+    return object;
+}
+
 /// The bin is empty: finds objects, hangs them in, returns the first.
 void* thread_heap::refill(unsigned size_class, bool& zeros)
 {
@@ -124,7 +132,7 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
     void* objects[sheaf_capacity_max];
     if (cache.is_single()) {
         // One object per slab: a sheaf would only hold what is about to be handed out.
-        const refill_result got = cache.refill(&pages_, shard, objects, 1);
+        const refill_result got = cache.refill_single(shard, objects, run_fit::tight);
         zeros = got.all_zeros;
         return got.count == 0 ? nullptr : objects[0];
     }

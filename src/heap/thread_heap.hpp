@@ -43,6 +43,9 @@ public:
     /// touched.  Owner only.
     void* alloc(unsigned size_class, bool& zeros);
 
+    /// An object that has a slab of its own, and that will grow.  nullptr as above.  Owner only.
+    void* alloc_roomy(unsigned size_class);
+
     /// Gives an object of a class back.  Owner only.
     void free(void* object, unsigned size_class);
 

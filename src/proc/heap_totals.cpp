@@ -91,7 +91,7 @@ void add_pages(heap_totals& sum, std::size_t nr_slab_pages, std::size_t nr_liste
         zone = zone_normal.counts();
     }
     const std::size_t handed_out = zone.nr_online * pages_per_pageblock - zone.nr_free;
-    const std::size_t nr_dirty = zone.nr_dirty_small + zone.nr_dirty_whole;
+    const std::size_t nr_dirty = zone.nr_dirty_small + zone.nr_dirty_large;
     sum.nr_pages_in_use = difference(handed_out, nr_listed + nr_lent);
     sum.nr_pages_free_resident = nr_dirty + nr_listed;
     sum.nr_pages_free_clean = zone.nr_free - nr_dirty;

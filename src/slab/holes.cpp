@@ -190,7 +190,7 @@ void balance_holes()
     const std::size_t settled = settled_bytes.load(std::memory_order_relaxed);
     if (free < settled)
         settled_bytes.store(free, std::memory_order_relaxed);
-    else if (free - settled > bound_now(false))
+    else if (free - settled > bound_now(zone_normal, false))
         discard_all_holes();
 }
 

@@ -21,6 +21,7 @@
 #include "base/check.hpp"
 #include "host/sysinfo.hpp"
 #include "host/thread.hpp"
+#include "host/vm.hpp"
 #include "slab/cache_table.hpp"
 #include "slab/misuse.hpp"
 #include "slab/slab.hpp"
@@ -99,6 +100,27 @@ void kmem_cache::list_by_fullness(kmem_cache_node& home, page& head) const
     home.partial[fullness(head.nr_free, objects)].insert_front(head.lru);
 }
 
+namespace
+{
+
+/// A page fault costs as much by itself as the page it brings, so a cache that keeps growing opens pages
+/// ahead of need; in proportion to what it has, so that it wastes little.
+std::size_t pages_ahead(const kmem_cache_node& of)
+{
+    const std::size_t share = of.nr_pages_held / populate_part;
+    return share < populate_max ? share : populate_max;
+}
+
+/// Faults in, in one call, what was opened ahead.  The caller has an object of the slab, so the pages
+/// are still its.  No lock of this room may be held.
+void populate(const page_use& use)
+{
+    if (use.nr_opened > 1)
+        host::populate(use.opened, use.nr_opened << page_shift);
+}
+
+} // namespace
+
 // --- from slabs to objects ---------------------------------------------------------------------
 
 /// Takes the slab to serve from next off its list.
@@ -118,59 +140,80 @@ page* kmem_cache::take_partial(kmem_cache_node& from) const
 }
 
 unsigned kmem_cache::take_from_node(kmem_cache_node& from, void** objects, unsigned want,
-                                    bool& zeros) const
+                                    page_use& use) const
 {
     mutex_guard guard(from.lock);
     page* slab = take_partial(from);
     if (slab == nullptr)
         return 0;
-    const unsigned n = take_objects(*slab, objects, want, zeros);
+    const unsigned n = take_objects(*slab, objects, want, pages_ahead(from), use);
     from.nr_free -= n;
     list_by_fullness(from, *slab);
+    return n;
+}
+
+unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void** objects,
+                                        unsigned want, page_use& use) const
+{
+    const unsigned room = objects_in(slab.order);
+    mutex_guard guard(home.lock);
+    const std::size_t rest = (nr_pages(slab.order) << page_shift) - std::size_t{room} * size_;
+    const std::size_t unit = natural_alignment(size_);
+    const std::size_t offset = home.next_colour * unit;
+    const bool wraps = offset + unit > rest || offset + unit > UINT8_MAX * malloc_alignment;
+    home.next_colour = static_cast<std::uint8_t>(wraps ? 0 : home.next_colour + 1);
+    // Slabs of different order have different room.
+    slab.colour = static_cast<std::uint8_t>(offset > rest ? 0 : offset / malloc_alignment);
+    home.nr_slabs += 1;
+    home.nr_objects += room;
+    home.nr_pages_held += slab_pages(slab.order);
+    const unsigned n = take_objects(slab, objects, want, pages_ahead(home), use);
+    home.nr_free += room - n;
+    list_by_fullness(home, slab);
     return n;
 }
 
 refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
                                  unsigned want) const
 {
-    bool zeros = false;
+    if (is_single())
+        return refill_single(shard, objects, run_fit::tight);
     kmem_cache_node* home = make_node(shard);
     if (home == nullptr)
         return {0, false};
-    if (unsigned n = take_from_node(*home, objects, want, zeros))
-        return {n, zeros};
-
+    page_use use;
+    unsigned n = take_from_node(*home, objects, want, use);
     // Other shards' free objects before new pages: memory must not grow because threads move.
-    for (unsigned i = 1; i < nr_shards(); ++i) {
+    for (unsigned i = 1; n == 0 && i < nr_shards(); ++i) {
         kmem_cache_node* other = node((shard + i) % nr_shards());
-        if (other == nullptr || other->nr_free == 0)
-            continue;
-        if (unsigned n = take_from_node(*other, objects, want, zeros))
-            return {n, zeros};
+        if (other != nullptr && other->nr_free != 0)
+            n = take_from_node(*other, objects, want, use);
     }
+    if (n == 0) {
+        const auto nr_slabs = static_cast<unsigned>(home->nr_slabs);
+        page* slab = make_slab(pages, shard, nr_slabs, run_fit::tight);
+        if (slab == nullptr)
+            return {0, false};
+        n = take_from_new_slab(*home, *slab, objects, want, use);
+    }
+    populate(use);
+    return {n, use.zeros};
+}
 
-    page* slab = make_slab(pages, shard, static_cast<unsigned>(home->nr_slabs));
+refill_result kmem_cache::refill_single(unsigned shard, void** object, run_fit fit) const
+{
+    VM_BUG_ON(!is_single());
+    kmem_cache_node* home = make_node(shard);
+    page* slab = home == nullptr ? nullptr : make_slab(nullptr, shard, 0, fit);
     if (slab == nullptr)
         return {0, false};
-    const unsigned room = objects_in(slab->order);
+    page_use use;
     mutex_guard guard(home->lock);
-    if (!is_single()) {
-        const std::size_t rest = (nr_pages(slab->order) << page_shift) - std::size_t{room} * size_;
-        const std::size_t unit = natural_alignment(size_);
-        const std::size_t offset = home->next_colour * unit;
-        slab->colour = static_cast<std::uint8_t>(offset / malloc_alignment);
-        const bool wraps = offset + unit > rest || offset + unit > UINT8_MAX * malloc_alignment;
-        home->next_colour = static_cast<std::uint8_t>(wraps ? 0 : home->next_colour + 1);
-        if (offset > rest)
-            slab->colour = 0; // slabs of different order have different room
-    }
     home->nr_slabs += 1;
-    home->nr_objects += room;
-    home->nr_pages_held += slab_pages(slab->order);
-    const unsigned n = take_objects(*slab, objects, want, zeros);
-    home->nr_free += room - n;
-    list_by_fullness(*home, *slab);
-    return {n, zeros};
+    home->nr_objects += 1;
+    home->nr_pages_held += slab_pages(0);
+    take_objects(*slab, object, 1, 0, use);
+    return {1, use.zeros};
 }
 
 void* kmem_cache::alloc_one() const
@@ -228,8 +271,8 @@ void kmem_cache::put_objects(unsigned shard, const object_place* places, unsigne
     }
 }
 
-/// Finds the slab of an object that is being freed, and checks that it is one of this cache.
-object_place kmem_cache::find(const void* object) const
+/// Reports an object that cannot be given back to this cache; there is a reason.
+void kmem_cache::report_stray(const void* object) const
 {
     const page* p = virt_to_page(object);
     if (p == nullptr || p->state != page_state::slab)
@@ -237,35 +280,51 @@ object_place kmem_cache::find(const void* object) const
     const object_position at = locate(object, *p);
     if (at.cache != this)
         report_wrong_cache("free", object, *this, at);
-    if (!at.is_object || at.offset != 0)
-        report_not_start("free", object, at);
-    return {at.head, at.index};
+    report_not_start("free", object, at);
+}
+
+/// Finds the slabs of objects that are being freed, and checks that they are of this cache.  Returns a
+/// mask of their shards.
+///
+/// Objects that were freed in random order have their struct pages all over the map: three passes, each
+/// of which prefetches for the next, wait for memory once instead of for each object.
+std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_place* places) const
+{
+    for (unsigned i = 0; i < n; ++i) {
+        page* p = virt_to_page(objects[i]);
+        if (p == nullptr) [[unlikely]]
+            report_stray(objects[i]);
+        prefetch(p);
+        places[i].head = p;
+    }
+    for (unsigned i = 0; i < n; ++i) {
+        page* p = places[i].head;
+        if (p->state != page_state::slab || p->cache != number_) [[unlikely]]
+            report_stray(objects[i]);
+        places[i].head = p - (address_to_pfn(objects[i]) & (nr_pages(p->order) - 1));
+        prefetch(places[i].head);
+    }
+    std::uint32_t shards = 0;
+    for (unsigned i = 0; i < n; ++i) {
+        page& head = *places[i].head;
+        const char* first = head.start + head.colour * malloc_alignment;
+        const auto offset = static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
+        const auto index = static_cast<unsigned>(is_single() ? 0 : offset * reciprocal_ >> 32);
+        if (index * std::size_t{size_} != offset || index >= objects_in(head.order)) [[unlikely]]
+            report_stray(objects[i]);
+        places[i].index = index;
+        prefetch(&bitmap_word(head, index));
+        shards |= 1u << head.shard;
+    }
+    return shards;
 }
 
 void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
 {
     object_place places[sheaf_capacity_max];
     VM_BUG_ON(n == 0 || n > sheaf_capacity_max);
-    std::uint32_t shards = 0;
-    const char* first = nullptr; // object 0 of the slab that the last object was in
-    page* head = nullptr;
-    std::size_t room = 0;
-    for (unsigned i = 0; i < n; ++i) {
-        // Neighbours in a sheaf are often neighbours in a slab.
-        const auto offset = static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
-        const std::uint64_t index = offset * reciprocal_ >> 32;
-        if (offset < room && index * size_ == offset) [[likely]] {
-            places[i] = {head, static_cast<unsigned>(index)};
-            continue;
-        }
-        places[i] = find(objects[i]);
-        head = places[i].head;
-        first = head->start + head->colour * malloc_alignment;
-        room = objects_in(head->order) * std::size_t{size_};
-        shards |= 1u << head->shard;
-    }
     list_head emptied;
-    for (; shards != 0; shards &= shards - 1)
+    for (std::uint32_t shards = find(objects, n, places); shards != 0; shards &= shards - 1)
         put_objects(lowest_bit(shards), places, n, emptied);
     free_all(pages, emptied);
 }
@@ -282,9 +341,10 @@ bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
 {
     const std::size_t pages = size_ >> page_shift;
     const std::size_t wanted = to.size_ >> page_shift;
-    const bool aligned = address_to_pfn(head.start) % nr_pages(to.order_min_) == 0;
     kmem_cache_node* home = to.make_node(head.shard);
-    if (!aligned || home == nullptr)
+    pageblock& block = pageblock_of(head.start);
+    const auto first = static_cast<std::size_t>(head.start - block.start) >> page_shift;
+    if (home == nullptr || first + wanted > pages_per_pageblock)
         return false;
     {
         mutex_guard guard(zone_normal.lock);
@@ -294,11 +354,9 @@ bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
         else if (!zone_normal.extend_run(end, wanted - pages))
             return false;
     }
-    pageblock& block = pageblock_of(head.start);
-    block.dirty.set(static_cast<std::size_t>(head.start - block.start) >> page_shift, wanted);
+    block.dirty.set(first, wanted);
     disown_single(head);
     head.cache = to.number_;
-    head.order = to.order_min_;
     head.state = page_state::slab;
     mutex_guard guard(home->lock);
     home->nr_slabs += 1;

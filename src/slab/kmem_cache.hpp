@@ -66,6 +66,14 @@ struct refill_result
     bool all_zeros; ///< no page of the objects was touched since the kernel gave it
 };
 
+/// What serving from a slab did to its pages.
+struct page_use
+{
+    bool zeros = false;        ///< the slab was never touched
+    char* opened = nullptr;    ///< first of the clean pages that are in use from now on
+    std::size_t nr_opened = 0; ///< some of them ahead of need: to be populated in one call
+};
+
 struct object_position;
 struct slab_hole;
 
@@ -94,6 +102,9 @@ public:
     /// Takes at most `want` free objects, all of one slab, ascending by address.
     refill_result refill(pageset* pages, unsigned shard, void** objects, unsigned want) const;
 
+    /// The same for one object that has a slab of its own.
+    refill_result refill_single(unsigned shard, void** object, run_fit fit) const;
+
     /// Gives objects back.  Aborts with a message on one that is no object of this cache in use.
     void flush(pageset* pages, void* const* objects, unsigned n) const;
 
@@ -102,8 +113,7 @@ public:
     void free_one(void* object) const { flush(nullptr, &object, 1); }
 
     /// Makes an object that has a slab of its own one of cache `to`, of the same kind, where it is:
-    /// takes the pages behind it, or gives its last pages back.  False when they are not free, or the
-    /// object would not be aligned as those of `to` are.
+    /// takes the pages behind it, or gives its last pages back.  False when they are not free.
     bool resize_single(page& head, const kmem_cache& to) const;
 
     /// Forgets a slab of one object, whose pages the caller takes over.
@@ -135,13 +145,17 @@ private:
         BSL_TSA(requires_capability(of.lock));
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
     unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want,
-                            bool& zeros) const;
-    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
+                            page_use& use) const;
+    unsigned take_from_new_slab(kmem_cache_node& home, page& slab, void** objects, unsigned want,
+                                page_use& use) const;
+    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const;
     void free_slab(pageset* pages, page& head) const;
-    unsigned take_objects(page& head, void** objects, unsigned want, bool& zeros) const;
+    unsigned take_objects(page& head, void** objects, unsigned want, std::size_t ahead,
+                          page_use& use) const;
     void put_objects(unsigned shard, const object_place* places, unsigned n,
                      list_head& emptied) const;
-    object_place find(const void* object) const;
+    std::uint32_t find(void* const* objects, unsigned n, object_place* places) const;
+    [[noreturn, gnu::cold]] void report_stray(const void* object) const;
     void forget_slab(kmem_cache_node& home, const page& head) const
         BSL_TSA(requires_capability(home.lock));
     unsigned take_resident(page& head, void** objects, unsigned want) const;
@@ -179,7 +193,7 @@ object_position locate(const void* address, const page& of_address);
 /// The same of an object that is known.
 object_position position_of(const object_place& place);
 
-/// Is the object free in its slab?  Objects in sheaves are not.  Takes the node's lock.
+/// Is the object free in its slab, or parked?  Objects in sheaves are not.  Takes the node's lock.
 bool is_free(const object_position& at);
 
 /// Objects that have a slab each are marked while a thread keeps them, so that a double free is seen

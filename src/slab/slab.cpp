@@ -25,18 +25,19 @@ std::size_t kmem_cache::slab_pages(unsigned order) const
 }
 
 /// A new slab, in no list, all of its objects free.  nullptr when the zone has no pages.
-page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const
+page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const
 {
     const unsigned grown = order_min_ + ilog2(1 + nr_slabs / 2);
-    const unsigned order = grown < order_max_ ? grown : order_max_;
+    // A slab of one object is any run of pages; its first page describes it alone.
+    const unsigned order = is_single() ? 0 : grown < order_max_ ? grown : order_max_;
     const std::size_t used = slab_pages(order);
     char* start = nullptr;
     if (pages != nullptr && !is_single()) {
         start = pages->alloc(zone_normal, order, migrate_type::slab);
     } else {
-        const migrate_type type = is_single() ? migrate_type::run : migrate_type::slab;
         mutex_guard guard(zone_normal.lock);
-        start = zone_normal.alloc_pages_exact(used, order, type);
+        start = is_single() ? zone_normal.alloc_run(used, fit)
+                            : zone_normal.alloc_block(order, migrate_type::slab);
     }
     if (start == nullptr)
         return nullptr;
@@ -103,18 +104,18 @@ unsigned kmem_cache::take_resident(page& head, void** objects, unsigned want) co
     return n;
 }
 
-/// Takes objects in address order.  Of pages that hold no memory yet it opens one at most: what is
-/// not asked for is not touched.
-unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, bool& zeros) const
+/// Takes objects in address order.  Of pages that hold no memory yet it opens those of one object, and
+/// at most `ahead` behind them: what is not asked for is not touched.
+unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std::size_t ahead,
+                                  page_use& use) const
 {
     pageblock& block = pageblock_of(head.start);
     const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
-    const std::size_t pages = slab_pages(head.order);
-    const std::size_t dirty = block.dirty.count(first_page, pages);
-    zeros = dirty == 0;
-    if (dirty == pages)
+    const std::size_t end_page = first_page + slab_pages(head.order);
+    const std::size_t dirty = block.dirty.count(first_page, end_page - first_page);
+    use.zeros = dirty == 0;
+    if (dirty == end_page - first_page)
         return take_resident(head, objects, want);
-    bool opened = false;
 
     char* const first = head.start + head.colour * malloc_alignment;
     const unsigned words = (objects_in(head.order) + 63) / 64;
@@ -128,10 +129,12 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, boo
             const auto end =
                 (static_cast<std::size_t>(object + size_ - 1 - block.start) >> page_shift) + 1;
             if (block.dirty.find(from, end, false) != end) {
-                if (opened)
+                if (use.nr_opened != 0)
                     return n;
-                block.dirty.set(from, end - from);
-                opened = true;
+                const std::size_t most = end + ahead < end_page ? end + ahead : end_page;
+                use.nr_opened = block.dirty.find(end, most, true) - from;
+                use.opened = block.start + (from << page_shift);
+                block.dirty.set(from, use.nr_opened);
             }
             objects[n++] = object;
             word &= word - 1;
@@ -173,7 +176,10 @@ bool is_free(const object_position& at)
 {
     // The bits of other objects in the same word change at any time.
     mutex_guard guard(at.cache->node(at.head->shard)->lock);
-    return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
+    if ((bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0)
+        return true;
+    std::atomic_ref<std::uint64_t> parked(at.head->free_objects[1]);
+    return at.cache->is_single() && parked.load(std::memory_order_acquire) != 0;
 }
 
 /// A slab of one object needs one bit of its bitmap; the second word is the mark.

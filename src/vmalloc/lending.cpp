@@ -20,6 +20,9 @@ constexpr unsigned batch_size = 16;
 /// Failed moves after which lending stops: each may cost the addresses of one block.
 constexpr unsigned refusals_max = 8;
 
+/// Blocks with too little in them, after which the search ends.
+constexpr unsigned misses_max = 2 * batch_size;
+
 /// Of a block's pages, one in so many must hold memory to be worth a VMA and a system call.
 constexpr std::size_t least_resident_part = 2;
 
@@ -71,10 +74,10 @@ unsigned take_blocks(block (&taken)[batch_size], unsigned max_blocks, std::size_
     unsigned n = 0;
     std::size_t sum = 0;
     mutex_guard guard(zone_normal.lock);
-    for (bool whole : {true, false}) {
+    for (migrate_type type : {migrate_type::none, migrate_type::run, migrate_type::slab}) {
         while (n < max_blocks && sum < wanted) {
             unsigned order = 0;
-            char* start = zone_normal.take_resident(whole, stitch_order_min, order);
+            char* start = zone_normal.take_resident(type, stitch_order_min, order);
             if (start == nullptr)
                 break;
             taken[n] = {start, nr_pages(order) << page_shift};
@@ -172,13 +175,14 @@ std::size_t lendable_bytes()
     if (!can_lend())
         return 0;
     mutex_guard guard(zone_normal.lock);
-    return zone_normal.counts().nr_dirty_whole << page_shift;
+    return zone_normal.counts().nr_dirty_large << page_shift;
 }
 
 bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)
 {
     bool is_whole = true; // the window is
     bool go_on = true;
+    unsigned misses = 0; // blocks with too little in them
     while (go_on && area.lent_end < size && area.nr_lent < max_blocks) {
         const std::size_t room = max_blocks - area.nr_lent;
         block taken[batch_size];
@@ -190,7 +194,7 @@ bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)
             const std::size_t missing = size - area.lent_end;
             if (!is_whole || missing == 0 || !is_mostly_resident(b)) {
                 free_to_zone(b.start, b.size);
-                go_on = false; // the next ones would be no better
+                go_on = is_whole && missing != 0 && ++misses < misses_max;
                 continue;
             }
             if (b.size > missing) {

@@ -15,15 +15,12 @@ public:
     /// Grows the arenas if need be.
     char* alloc(unsigned order, bsl::migrate_type type)
     {
-        for (;;) {
-            {
-                bsl::mutex_guard guard(zone_.lock);
-                if (char* at = zone_.alloc_block(order, type))
-                    return at;
-            }
-            if (!bsl::grow_arenas(1))
-                std::abort();
-        }
+        return with_room([&]() { return zone_.alloc_block(order, type); });
+    }
+
+    char* alloc_run(std::size_t pages, bsl::run_fit fit)
+    {
+        return with_room([&]() { return zone_.alloc_run(pages, fit); });
     }
 
     /// Gives pages back that were written to.
@@ -47,10 +44,16 @@ public:
         return zone_.alloc_adjacent_blocks(nr);
     }
 
-    char* take_resident(bool whole, unsigned min_order, unsigned& order)
+    char* take_resident(bsl::migrate_type type, unsigned min_order, unsigned& order)
     {
         bsl::mutex_guard guard(zone_.lock);
-        return zone_.take_resident(whole, min_order, order);
+        return zone_.take_resident(type, min_order, order);
+    }
+
+    bool extend_run(char* end, std::size_t pages)
+    {
+        bsl::mutex_guard guard(zone_.lock);
+        return zone_.extend_run(end, pages);
     }
 
     bsl::pageblock* release_block()
@@ -75,5 +78,19 @@ public:
     bsl::zone& get() { return zone_; }
 
 private:
+    template <typename Attempt>
+    char* with_room(Attempt attempt)
+    {
+        for (;;) {
+            {
+                bsl::mutex_guard guard(zone_.lock);
+                if (char* at = attempt())
+                    return at;
+            }
+            if (!bsl::grow_arenas(1))
+                std::abort();
+        }
+    }
+
     bsl::zone zone_;
 };

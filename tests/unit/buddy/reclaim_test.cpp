@@ -56,7 +56,7 @@ TEST_CASE("reclaimed pages hold no memory any more, and the system has it")
     CHECK(resident_pages(whole, pageblock_size) == 0);
     CHECK(bytes_returned() - before == pageblock_size);
     CHECK(totals_of_reclaim().calls >= 1);
-    CHECK(z.counts().nr_dirty_whole == 0);
+    CHECK(z.counts().nr_dirty_large == 0);
     CHECK(z.counts().nr_free == pages_per_pageblock);
     CHECK(z.nr_free_blocks(max_page_order, residency::clean) == 1);
     CHECK(whole[0] == 0);
@@ -106,7 +106,7 @@ TEST_CASE("as much as asked for is kept")
     CHECK(z.counts().nr_dirty_small <= 60);
 }
 
-TEST_CASE("wholly free pageblocks and parts of others are bounded apart")
+TEST_CASE("pages between slabs and all others are bounded apart")
 {
     own_zone z;
     char* used = z.alloc(max_page_order, migrate_type::slab);
@@ -114,12 +114,12 @@ TEST_CASE("wholly free pageblocks and parts of others are bounded apart")
     std::memset(used, 1, pageblock_size);
     z.free_dirty(used, 100);
     CHECK(z.counts().nr_dirty_small == 100);
-    CHECK(z.counts().nr_dirty_whole == pages_per_pageblock);
+    CHECK(z.counts().nr_dirty_large == pages_per_pageblock);
     CHECK(reclaim_pages(z.get(), false, 0) == 100 * bytes_per_page);
     CHECK(z.counts().nr_dirty_small == 0);
-    CHECK(z.counts().nr_dirty_whole == pages_per_pageblock);
+    CHECK(z.counts().nr_dirty_large == pages_per_pageblock);
     CHECK(reclaim_pages(z.get(), true, 0) == pageblock_size);
-    CHECK(z.counts().nr_dirty_whole == 0);
+    CHECK(z.counts().nr_dirty_large == 0);
 }
 
 TEST_CASE("balance keeps within the parameters")
@@ -136,12 +136,45 @@ TEST_CASE("balance keeps within the parameters")
         std::memset(at, 1, pageblock_size);
         z.free_dirty(at, pages_per_pageblock);
     }
-    REQUIRE(z.counts().nr_dirty_whole == 3 * pages_per_pageblock);
+    REQUIRE(z.counts().nr_dirty_large == 3 * pages_per_pageblock);
     balance(z.get());
-    CHECK(z.counts().nr_dirty_whole << page_shift <= param.dirty_large_max);
+    CHECK(z.counts().nr_dirty_large << page_shift <= param.dirty_large_max);
     const std::size_t before = bytes_returned();
     balance(z.get());
     CHECK(bytes_returned() == before);
+}
+
+TEST_CASE("a bound that proves too low rises, and comes down when it is not needed")
+{
+    with_params restore;
+    param.dirty_max = 64 * kib;
+    param.decay_ms = 3600000;
+    own_zone z;
+    age(z.get()); // an interval begins
+    z.alloc(0, migrate_type::slab);
+    const std::size_t bound = bound_now(z.get(), false);
+    const auto use_and_free = [&z] {
+        char* at = z.alloc(8, migrate_type::slab);
+        std::memset(at, 1, order_bytes(8));
+        z.free_dirty(at, nr_pages(8));
+        balance(z.get());
+        return at;
+    };
+    char* at = use_and_free();
+    CHECK(resident_pages(at, order_bytes(8)) <= bound >> page_shift);
+    for (int i = 0; i < 3; ++i)
+        at = use_and_free();
+    CHECK(bound_now(z.get(), false) > bound);
+    const std::size_t before = bytes_returned();
+    use_and_free();
+    CHECK(bytes_returned() == before); // it has learnt
+
+    param.decay_ms = 0;
+    for (int interval = 0; interval < 30; ++interval) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        age(z.get());
+    }
+    CHECK(bound_now(z.get(), false) == bound);
 }
 
 TEST_CASE("memory that was not needed for the time of decay is given back")

@@ -81,7 +81,7 @@ TEST_CASE("a wholly freed pageblock is open to either use")
     CHECK(block.type == migrate_type::slab);
     z.free_dirty(at, 1);
     CHECK(block.type == migrate_type::none);
-    CHECK(z.counts().nr_dirty_whole == 1);
+    CHECK(z.counts().nr_dirty_large == 1);
     CHECK(z.counts().nr_dirty_small == 0);
     CHECK(&pageblock_of(z.alloc(max_page_order, migrate_type::run)) == &block);
 }
@@ -169,17 +169,59 @@ TEST_CASE("resident blocks can be picked out, the largest first")
     z.free_dirty(b, 32);
     z.free_dirty(whole, pages_per_pageblock);
     unsigned order = 99;
-    CHECK(z.take_resident(true, 0, order) == whole);
+    CHECK(z.take_resident(migrate_type::none, 0, order) == whole);
     CHECK(order == max_page_order);
-    CHECK(z.take_resident(true, 0, order) == nullptr);
-    CHECK(z.take_resident(false, 9, order) == nullptr);
-    char* largest = z.take_resident(false, 0, order);
+    CHECK(z.take_resident(migrate_type::none, 0, order) == nullptr);
+    CHECK(z.take_resident(migrate_type::slab, 9, order) == nullptr);
+    char* largest = z.take_resident(migrate_type::slab, 0, order);
     CHECK(order >= 5);
     CHECK(largest <= b);
     CHECK(largest + (nr_pages(order) << page_shift) > b);
-    CHECK(z.take_resident(false, 0, order) == a);
+    CHECK(z.take_resident(migrate_type::slab, 0, order) == a);
     CHECK(order == 3);
     CHECK(z.counts().nr_dirty_small == 0);
+}
+
+TEST_CASE("a run of pages goes where it fits best, at any page")
+{
+    own_zone z;
+    char* at[8];
+    for (char*& run : at)
+        run = z.alloc_run(10, run_fit::tight);
+    for (int i = 1; i < 8; ++i)
+        CHECK(at[i] - at[i - 1] == 10 * bytes_per_page); // no power of two in the way
+    z.free_dirty(at[1], 10);
+    z.free_dirty(at[4], 20); // and half of the pages behind it
+    CHECK(z.alloc_run(9, run_fit::tight) == at[1]);
+    CHECK(z.alloc_run(17, run_fit::tight) == at[4]);
+    CHECK(z.counts().nr_dirty_large == 1 + 3);
+    z.validate();
+}
+
+TEST_CASE("a run prefers pages that hold memory")
+{
+    own_zone z;
+    char* first = z.alloc_run(30, run_fit::tight);
+    char* second = z.alloc_run(30, run_fit::tight);
+    z.alloc_run(1, run_fit::tight);
+    z.free_clean(first, 30);
+    z.free_dirty(second + 10 * bytes_per_page, 20);
+    CHECK(z.alloc_run(15, run_fit::tight) == second + 10 * bytes_per_page);
+    z.validate();
+}
+
+TEST_CASE("a roomy run can grow to its double")
+{
+    own_zone z;
+    char* hole = z.alloc_run(20, run_fit::tight);
+    z.alloc_run(1, run_fit::tight);
+    z.free_dirty(hole, 20);
+    char* run = z.alloc_run(20, run_fit::roomy);
+    CHECK(run == hole); // rather than a page fault for each page
+    char* clean = z.alloc_run(20, run_fit::roomy);
+    CHECK(z.extend_run(clean + 20 * bytes_per_page, 20));
+    CHECK_FALSE(z.extend_run(run + 20 * bytes_per_page, 1));
+    z.validate();
 }
 
 TEST_CASE("a pageblock that is released leaves the zone")
@@ -195,7 +237,7 @@ TEST_CASE("a pageblock that is released leaves the zone")
     CHECK(block->dirty.count(0, pages_per_pageblock) == 0);
     CHECK(z.counts().nr_online == 0);
     CHECK(z.counts().nr_free == 0);
-    CHECK(z.counts().nr_dirty_whole == 0);
+    CHECK(z.counts().nr_dirty_large == 0);
 }
 
 TEST_CASE("random use keeps every count true, and no page is handed out twice")

@@ -66,7 +66,7 @@ TEST_CASE("a new window is filled with free resident blocks, whose home is empty
     for (char* home : homes)
         at_home += resident_pages(home, pageblock_size);
     CHECK(at_home == 4 * pages_per_pageblock);
-    CHECK(zone_normal.counts().nr_dirty_whole == 4 * pages_per_pageblock);
+    CHECK(zone_normal.counts().nr_dirty_large == 4 * pages_per_pageblock);
     validate_everything();
 }
 
