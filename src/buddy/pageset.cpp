@@ -28,7 +28,9 @@ char* pageset::alloc(zone& from, unsigned order, migrate_type type)
     if (first == nullptr)
         return nullptr;
     // Blocks are stacked so that the lowest address is taken next.
-    const unsigned extra = (1u << stack.batch) - 1;
+    const std::size_t fit = bound_ / (nr_pages(order) << page_shift);
+    const unsigned batch = (1u << stack.batch) - 1;
+    const unsigned extra = batch < fit ? batch : static_cast<unsigned>(fit);
     for (unsigned i = extra; i != 0; --i) {
         char* block = from.alloc_block(order, type);
         if (block == nullptr)

@@ -93,6 +93,10 @@ inline constexpr unsigned thread_class_sheaves_max = 32;
 inline constexpr std::size_t crowded_sheaf_bytes = 1 * kib;
 inline constexpr unsigned crowded_sheaf_objects = 2;
 
+/// From here on there are so many threads that most of them can only be waiting; in shares of what one
+/// thread may keep.
+inline constexpr std::size_t large_crowd = 32;
+
 /// Objects above slab_size_max that a thread keeps, one of each class: so many bytes in all.
 inline constexpr std::size_t thread_large_bytes_max = 4 * mib;
 

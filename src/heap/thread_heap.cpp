@@ -4,6 +4,8 @@
 #include "host/thread.hpp"
 #include "slab/debug.hpp"
 
+#include <cstdint>
+
 namespace bsl
 {
 
@@ -39,6 +41,18 @@ unsigned capacity_now(const kmem_cache& cache)
     std::size_t n = bytes / cache.size();
     n = n < crowded_sheaf_objects ? crowded_sheaf_objects : n;
     return n < full ? static_cast<unsigned>(n) : full;
+}
+
+/// A thread among many gets a sheaf of a class only once it has shown that it uses the class: so many
+/// times it goes to the slabs for each object.  Threads that do little keep nothing then, and what all
+/// threads keep together is bounded by those that do much.
+std::size_t visits_before_sheaf()
+{
+    const std::size_t n = crowd.load(std::memory_order_relaxed);
+    if (n == 1) [[likely]]
+        return 0;
+    const std::size_t visits = n < large_crowd ? n / 4 : 4 * n;
+    return visits < UINT16_MAX ? visits : UINT16_MAX;
 }
 
 unsigned refill_count(const kmem_cache& cache, unsigned room)
@@ -154,10 +168,11 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
         }
     }
 
-    if (spent == nullptr && !is_checked(size_class))
+    if (spent == nullptr && !is_checked(size_class) && deserves_sheaf(size_class))
         spent = take_spare();
     const unsigned room = capacity_now(cache); // once: it changes when threads come and go
     const unsigned want = spent == nullptr ? 1 : refill_count(cache, room);
+    pages_.set_bound(share_of(pageset_order_bytes_max));
     const refill_result got = cache.refill(&pages_, shard, objects, want);
     zeros = got.all_zeros;
     if (spent != nullptr) {
@@ -170,6 +185,15 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
 }
 
 // --- free --------------------------------------------------------------------------------------
+
+/// Called for each object that is served without a sheaf.
+bool thread_heap::deserves_sheaf(unsigned size_class)
+{
+    if (visits_[size_class] >= visits_before_sheaf())
+        return true;
+    ++visits_[size_class];
+    return false;
+}
 
 /// May another full sheaf of this class stay with the thread?
 bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class) const
@@ -205,9 +229,9 @@ void thread_heap::free_slow(void* object, unsigned size_class)
             room = full;
         }
     }
-    if (room == nullptr)
+    if (room == nullptr && deserves_sheaf(size_class))
         room = take_spare();
-    if (room == nullptr) { // no memory for a sheaf: give this one object back
+    if (room == nullptr) { // no sheaf: give this one object back
         cache.flush(&pages_, &object, 1);
         return;
     }

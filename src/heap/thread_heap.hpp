@@ -78,6 +78,7 @@ private:
     void free_slow(void* object, unsigned size_class) BSL_TSA(requires_capability(lock));
     bool keeps_another(const kmem_cache& cache, unsigned size_class) const
         BSL_TSA(requires_capability(lock));
+    bool deserves_sheaf(unsigned size_class) BSL_TSA(requires_capability(lock));
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
@@ -89,6 +90,7 @@ private:
     sheaf_stack full_[nr_slab_classes];
     sheaf_stack spare_; ///< empty sheaves, of any class
     pageset pages_;
+    std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
     std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr
     std::size_t large_bytes_ = 0; ///< of those, at least; the owner's
     /// Given back to slabs since the last look at holes.  Also the drains of others add to it: that one

@@ -283,38 +283,69 @@ void kmem_cache::report_stray(const void* object) const
     report_not_start("free", object, at);
 }
 
+namespace
+{
+
+/// Objects that follow each other in a sheaf and lie in one page.
+struct page_run
+{
+    page* of;
+    unsigned end; ///< number of the first object behind it
+};
+
+/// Cuts objects into runs; returns how many.
+unsigned make_runs(void* const* objects, unsigned n, page_run* runs)
+{
+    unsigned nr_runs = 0;
+    pfn_t last = 0;
+    for (unsigned i = 0; i < n; ++i) {
+        const pfn_t pfn = address_to_pfn(objects[i]);
+        if (pfn != last) {
+            last = pfn;
+            page* p = virt_to_page(objects[i]);
+            prefetch(p);
+            runs[nr_runs++].of = p;
+        }
+        runs[nr_runs - 1].end = i + 1;
+    }
+    return nr_runs;
+}
+
+} // namespace
+
 /// Finds the slabs of objects that are being freed, and checks that they are of this cache.  Returns a
 /// mask of their shards.
 ///
-/// Objects that were freed in random order have their struct pages all over the map: three passes, each
-/// of which prefetches for the next, wait for memory once instead of for each object.
+/// Objects that were freed in random order have their struct pages all over the map: each of three
+/// passes prefetches for the next, so that they wait for memory once and not one by one.
 std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_place* places) const
 {
-    for (unsigned i = 0; i < n; ++i) {
-        page* p = virt_to_page(objects[i]);
-        if (p == nullptr) [[unlikely]]
+    page_run runs[sheaf_capacity_max];
+    const unsigned nr_runs = make_runs(objects, n, runs);
+    unsigned i = 0;
+    for (unsigned r = 0; r < nr_runs; i = runs[r++].end) {
+        page* p = runs[r].of;
+        if (p == nullptr || p->state != page_state::slab || p->cache != number_) [[unlikely]]
             report_stray(objects[i]);
-        prefetch(p);
-        places[i].head = p;
-    }
-    for (unsigned i = 0; i < n; ++i) {
-        page* p = places[i].head;
-        if (p->state != page_state::slab || p->cache != number_) [[unlikely]]
-            report_stray(objects[i]);
-        places[i].head = p - (address_to_pfn(objects[i]) & (nr_pages(p->order) - 1));
-        prefetch(places[i].head);
+        runs[r].of = p - (address_to_pfn(objects[i]) & (nr_pages(p->order) - 1));
+        prefetch(runs[r].of);
     }
     std::uint32_t shards = 0;
-    for (unsigned i = 0; i < n; ++i) {
-        page& head = *places[i].head;
+    i = 0;
+    for (unsigned r = 0; r < nr_runs; ++r) {
+        page& head = *runs[r].of;
         const char* first = head.start + head.colour * malloc_alignment;
-        const auto offset = static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
-        const auto index = static_cast<unsigned>(is_single() ? 0 : offset * reciprocal_ >> 32);
-        if (index * std::size_t{size_} != offset || index >= objects_in(head.order)) [[unlikely]]
-            report_stray(objects[i]);
-        places[i].index = index;
-        prefetch(&bitmap_word(head, index));
+        const std::size_t room = objects_in(head.order) * std::size_t{size_};
         shards |= 1u << head.shard;
+        for (; i < runs[r].end; ++i) {
+            const auto offset =
+                static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
+            const std::size_t index = is_single() ? 0 : offset * reciprocal_ >> 32;
+            if (index * size_ != offset || offset >= room) [[unlikely]]
+                report_stray(objects[i]);
+            places[i] = {&head, static_cast<unsigned>(index)};
+        }
+        prefetch(&bitmap_word(head, places[i - 1].index));
     }
     return shards;
 }
