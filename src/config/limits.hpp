@@ -55,10 +55,10 @@ inline constexpr std::size_t arena_size_max = 1 * gib;
 
 // --- size classes ------------------------------------------------------------------------------
 
-/// Steps of 16 bytes to 1 KiB: at most 15 bytes lost.  Then 4 steps per doubling: at most 20 %.
+/// Steps of 16 bytes to 1 KiB: at most 15 bytes lost.  Then 8 steps per doubling: at most a ninth.
 inline constexpr std::size_t malloc_alignment = 16;
 inline constexpr std::size_t small_size_max = 1 * kib;
-inline constexpr unsigned steps_per_doubling = 4;
+inline constexpr unsigned steps_per_doubling = 8;
 inline constexpr std::size_t slab_size_max = 32 * kib; ///< above: a slab of one object
 inline constexpr std::size_t kmalloc_size_max = pageblock_size;
 
@@ -97,8 +97,10 @@ inline constexpr unsigned crowded_sheaf_objects = 2;
 /// thread may keep.
 inline constexpr std::size_t large_crowd = 32;
 
-/// Objects above slab_size_max that a thread keeps, one of each class: so many bytes in all.
-inline constexpr std::size_t thread_large_bytes_max = 4 * mib;
+/// Objects above slab_size_max that a thread keeps, one of each class: so many bytes in all, or a single
+/// larger one.
+inline constexpr std::size_t thread_large_bytes_max = 256 * kib;
+inline constexpr std::size_t thread_largest_max = 4 * mib;
 
 /// Bytes that a thread gives back to slabs between two looks at their holes.
 inline constexpr std::size_t look_at_holes_after = 256 * kib;

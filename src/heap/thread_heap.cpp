@@ -125,6 +125,14 @@ void* thread_heap::alloc(unsigned size_class, bool& zeros)
 {
     zeros = false;
     mutex_guard guard(lock);
+    if (size_class >= nr_slab_classes) {
+        // One object a slab: a sheaf would only hold what is about to be handed out.
+        void* object = nullptr;
+        const refill_result got =
+            kmalloc_cache(size_class).refill_single(current_shard(), &object, run_fit::tight);
+        zeros = got.all_zeros;
+        return object;
+    }
     void* object = bins_.of_class[size_class].pop();
     return object != nullptr ? object : refill(size_class, zeros);
 }
@@ -144,13 +152,6 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
     bin& mine = bins_.of_class[size_class];
     const unsigned shard = current_shard();
     void* objects[sheaf_capacity_max];
-    if (cache.is_single()) {
-        // One object per slab: a sheaf would only hold what is about to be handed out.
-        const refill_result got = cache.refill_single(shard, objects, run_fit::tight);
-        zeros = got.all_zeros;
-        return got.count == 0 ? nullptr : objects[0];
-    }
-
     sheaf* spent = detach(mine);
     if (sheaf* full = full_[size_class].pop()) {
         put_spare(spent);
@@ -207,10 +208,9 @@ void thread_heap::free(void* object, unsigned size_class)
 {
     const kmem_cache& cache = kmalloc_cache(size_class);
     mutex_guard guard(lock);
-    bin& mine = bins_.of_class[size_class];
     if (cache.is_single() || is_checked(size_class)) [[unlikely]]
         cache.flush(&pages_, &object, 1);
-    else if (!mine.push(object))
+    else if (!bins_.of_class[size_class].push(object))
         free_slow(object, size_class);
 }
 
@@ -270,7 +270,8 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
     if (large_bytes_ + size > limit) {
         // Others may have drained some; they leave the sum to the owner.
         large_bytes_ = count_large_bytes();
-        if (large_bytes_ + size > limit)
+        const bool alone = large_bytes_ == 0 && size <= share_of(thread_largest_max);
+        if (large_bytes_ + size > limit && !alone)
             return false;
     }
     void* expected = nullptr;

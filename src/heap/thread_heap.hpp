@@ -25,7 +25,7 @@ namespace bsl
 
 struct thread_bins
 {
-    bin of_class[nr_classes];
+    bin of_class[nr_slab_classes]; ///< the class map has no others: class 0 stands for them
 };
 
 /// Dummies: every operation on them takes the slow path.
@@ -86,7 +86,7 @@ private:
     std::size_t count_large_bytes() const;
     void drain_stacks() BSL_TSA(requires_capability(lock));
 
-    thread_bins bins_; ///< those of large classes stay dummies
+    thread_bins bins_;
     sheaf_stack full_[nr_slab_classes];
     sheaf_stack spare_; ///< empty sheaves, of any class
     pageset pages_;

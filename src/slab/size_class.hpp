@@ -54,8 +54,8 @@ inline constexpr unsigned nr_slab_classes = class_of(slab_size_max) + 1;
 
 static_assert(class_of(0) == 1 && class_of(1) == 1 && class_of(16) == 1 && class_of(17) == 2);
 static_assert(class_of(1024) == 64 && class_size(64) == 1024);
-static_assert(class_of(1025) == 65 && class_size(65) == 1280);
-static_assert(class_of(2048) == 68 && class_size(68) == 2048);
+static_assert(class_of(1025) == 65 && class_size(65) == 1152);
+static_assert(class_of(2048) == 72 && class_size(72) == 2048);
 static_assert(class_of(kmalloc_size_max) == nr_classes - 1);
 static_assert(class_size(nr_classes - 1) == kmalloc_size_max);
 
