@@ -153,7 +153,7 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
     const unsigned shard = current_shard();
     void* objects[sheaf_capacity_max];
     sheaf* spent = detach(mine);
-    if (sheaf* full = full_[size_class].pop()) {
+    if (sheaf* full = pop_full(size_class)) {
         put_spare(spent);
         attach(mine, *full);
         return mine.pop();
@@ -196,12 +196,48 @@ bool thread_heap::deserves_sheaf(unsigned size_class)
     return false;
 }
 
-/// May another full sheaf of this class stay with the thread?
-bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class) const
+/// Gives a full sheaf of another class back, each class in turn.  False when no other class has one.
+bool thread_heap::evict_for(unsigned size_class)
 {
-    const unsigned kept = full_[size_class].size();
-    return kept < thread_class_sheaves_max &&
-           (kept + 1) * sheaf_bytes(cache) <= share_of(thread_class_bytes_max);
+    for (unsigned i = 0; i < nr_slab_classes; ++i) {
+        next_victim_ = static_cast<std::uint8_t>((next_victim_ + 1u) % nr_slab_classes);
+        if (next_victim_ == size_class)
+            continue;
+        if (sheaf* s = pop_full(next_victim_)) {
+            flush(kmalloc_cache(next_victim_), *s);
+            put_spare(s);
+            return true;
+        }
+    }
+    return false;
+}
+
+/// May another full sheaf of this class stay with the thread?
+bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class)
+{
+    const std::size_t bytes = sheaf_bytes(cache);
+    const std::size_t kept = full_[size_class].size();
+    if (kept >= thread_class_sheaves_max || (kept + 1) * bytes > share_of(thread_class_bytes_max))
+        return false;
+    while (full_bytes_ + bytes > share_of(thread_bytes_max)) {
+        if (!evict_for(size_class))
+            return false;
+    }
+    return true;
+}
+
+void thread_heap::push_full(unsigned size_class, sheaf& s)
+{
+    full_[size_class].push(s);
+    full_bytes_ += sheaf_bytes(kmalloc_cache(size_class));
+}
+
+sheaf* thread_heap::pop_full(unsigned size_class)
+{
+    sheaf* s = full_[size_class].pop();
+    if (s != nullptr)
+        full_bytes_ -= sheaf_bytes(kmalloc_cache(size_class));
+    return s;
 }
 
 void thread_heap::free(void* object, unsigned size_class)
@@ -223,7 +259,7 @@ void thread_heap::free_slow(void* object, unsigned size_class)
     if (sheaf* full = detach(mine)) {
         kmem_cache_node* node = cache.node(current_shard());
         if (keeps_another(cache, size_class)) {
-            full_[size_class].push(*full);
+            push_full(size_class, *full);
         } else if (node == nullptr || !node->sheaves.put_full(*full, barn_room(cache), room)) {
             flush(cache, *full);
             room = full;
@@ -298,7 +334,7 @@ void thread_heap::drain_large()
 void thread_heap::drain_stacks()
 {
     for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        while (sheaf* s = full_[c].pop()) {
+        while (sheaf* s = pop_full(c)) {
             flush(kmalloc_cache(c), *s);
             cache_for(own_cache::sheaf).free_one(s);
         }

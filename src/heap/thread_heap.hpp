@@ -76,8 +76,11 @@ public:
 private:
     void* refill(unsigned size_class, bool& zeros) BSL_TSA(requires_capability(lock));
     void free_slow(void* object, unsigned size_class) BSL_TSA(requires_capability(lock));
-    bool keeps_another(const kmem_cache& cache, unsigned size_class) const
+    bool keeps_another(const kmem_cache& cache, unsigned size_class)
         BSL_TSA(requires_capability(lock));
+    bool evict_for(unsigned size_class) BSL_TSA(requires_capability(lock));
+    void push_full(unsigned size_class, sheaf& s) BSL_TSA(requires_capability(lock));
+    sheaf* pop_full(unsigned size_class) BSL_TSA(requires_capability(lock));
     bool deserves_sheaf(unsigned size_class) BSL_TSA(requires_capability(lock));
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
@@ -88,6 +91,8 @@ private:
 
     thread_bins bins_;
     sheaf_stack full_[nr_slab_classes];
+    std::size_t full_bytes_ = 0; ///< of objects in those
+    std::uint8_t next_victim_ = 0;
     sheaf_stack spare_; ///< empty sheaves, of any class
     pageset pages_;
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
