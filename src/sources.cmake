@@ -54,11 +54,16 @@ set(BUDDYSLAB_SOURCES
     src/heap/fork.cpp
     src/heap/heap.cpp
     src/heap/registry.cpp
+    src/heap/root.cpp
     src/heap/thread_heap.cpp
 
     # proc: reports
     src/proc/exit_report.cpp
     src/proc/heap_totals.cpp
+    src/proc/report.cpp
+    src/proc/report_kernel.cpp
+    src/proc/report_stat.cpp
+    src/proc/snapshot.cpp
 
     # api: the exported bsl_* functions
     src/api/malloc.cpp
@@ -73,4 +78,20 @@ set(BUDDYSLAB_PRELOAD_SOURCES
     preload/glibc.cpp
     preload/malloc.cpp
     preload/new_delete.cpp
+)
+
+# The command `buddyslab`: the room tool, and what it shares with the library's own reports.
+set(BUDDYSLAB_COMMAND_SOURCES
+    src/base/format.cpp
+    src/proc/report.cpp
+    src/proc/report_kernel.cpp
+    src/proc/report_stat.cpp
+    src/proc/snapshot.cpp
+    src/tool/core.cpp
+    src/tool/main.cpp
+    src/tool/options.cpp
+    src/tool/process.cpp
+    src/tool/reports.cpp
+    src/tool/target.cpp
+    src/tool/why.cpp
 )

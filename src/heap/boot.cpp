@@ -3,6 +3,7 @@
 #include "config/params.hpp"
 #include "heap/fork.hpp"
 #include "heap/registry.hpp"
+#include "heap/root.hpp"
 #include "slab/debug.hpp"
 
 namespace bsl
@@ -18,6 +19,7 @@ constinit bool booted = false;
 {
     if (booted)
         return;
+    asm volatile("" : : "r"(&heap_root)); // so that a static link does not leave it out
     load_params_from(environment);
     set_up_slab_debug();
     set_up_fork();
