@@ -8,6 +8,8 @@ set(BUDDYSLAB_SOURCES
     src/host/clock.cpp
     src/host/console.cpp
     src/host/futex.cpp
+    src/host/memory.cpp
+    src/host/signal.cpp
     src/host/sysinfo.cpp
     src/host/thread.cpp
     src/host/vm.cpp
@@ -60,6 +62,7 @@ set(BUDDYSLAB_SOURCES
     # proc: reports
     src/proc/exit_report.cpp
     src/proc/heap_totals.cpp
+    src/proc/own_report.cpp
     src/proc/report.cpp
     src/proc/report_kernel.cpp
     src/proc/report_stat.cpp

@@ -123,8 +123,7 @@ bool print_vmallocinfo(stream& to, const report_input& input)
         out.text(" malloc pages=").decimal(area.size >> page_shift).text(" vmalloc N0=");
         out.decimal(area.size >> page_shift).text("\n");
     };
-    snapshot again{};
-    return walk(input.from, input.root, input.space, again, windows) && to.flush();
+    return walk(input.from, input.root, input.space, input.space.again, windows) && to.flush();
 }
 
 bool print_zoneinfo(stream& to, const report_input& input)
@@ -175,8 +174,7 @@ bool print_zoneinfo(stream& to, const report_input& input)
         mine.out.decimal(nr_pageset_orders * pageset_order_bytes_max >> page_shift);
         mine.out.text("\n              batch: ").decimal(look::batch(pages, 0));
     };
-    snapshot again{};
-    const bool walked = walk(input.from, input.root, input.space, again, seen);
+    const bool walked = walk(input.from, input.root, input.space, input.space.again, seen);
     to.text("\n  node_unreclaimable:  0\n  start_pfn:           ");
     to.decimal(heap.first_address >> page_shift).text("\n");
     return walked && to.flush();

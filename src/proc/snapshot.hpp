@@ -191,6 +191,7 @@ struct workspace
     std::uintptr_t nodes[nr_shards_max][nr_caches];
     copy_of<kmem_cache> caches[nr_caches];
     arena arenas[arenas_max];
+    snapshot again; ///< of reports that walk once more
 };
 
 /// Walks once.  False if something could not be read that should be there.
