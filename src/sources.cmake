@@ -60,6 +60,7 @@ set(BUDDYSLAB_SOURCES
     src/heap/thread_heap.cpp
 
     # proc: reports
+    src/proc/books.cpp
     src/proc/exit_report.cpp
     src/proc/heap_totals.cpp
     src/proc/own_report.cpp
@@ -86,15 +87,21 @@ set(BUDDYSLAB_PRELOAD_SOURCES
 # The command `buddyslab`: the room tool, and what it shares with the library's own reports.
 set(BUDDYSLAB_COMMAND_SOURCES
     src/base/format.cpp
+    src/proc/books.cpp
     src/proc/report.cpp
     src/proc/report_kernel.cpp
     src/proc/report_stat.cpp
     src/proc/snapshot.cpp
     src/tool/core.cpp
+    src/tool/heap_image.cpp
     src/tool/main.cpp
+    src/tool/map.cpp
+    src/tool/map_page.cpp
+    src/tool/map_svg.cpp
     src/tool/options.cpp
     src/tool/process.cpp
     src/tool/reports.cpp
     src/tool/target.cpp
+    src/tool/top.cpp
     src/tool/why.cpp
 )

@@ -44,6 +44,10 @@ int dispatch(const std::string& command, const bsl::tool::words& arguments)
         return show_stat(arguments);
     if (command == "why")
         return explain(arguments);
+    if (command == "map")
+        return draw_map(arguments);
+    if (command == "top")
+        return watch(arguments);
     throw failure("there is no command " + command + " (see buddyslab --help)");
 }
 
