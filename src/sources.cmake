@@ -92,8 +92,10 @@ set(BUDDYSLAB_COMMAND_SOURCES
     src/proc/report_kernel.cpp
     src/proc/report_stat.cpp
     src/proc/snapshot.cpp
+    src/tool/compare.cpp
     src/tool/core.cpp
     src/tool/heap_image.cpp
+    src/tool/launch.cpp
     src/tool/main.cpp
     src/tool/map.cpp
     src/tool/map_page.cpp
@@ -101,6 +103,7 @@ set(BUDDYSLAB_COMMAND_SOURCES
     src/tool/options.cpp
     src/tool/process.cpp
     src/tool/reports.cpp
+    src/tool/run.cpp
     src/tool/target.cpp
     src/tool/top.cpp
     src/tool/why.cpp

@@ -54,6 +54,9 @@ function(buddyslab_compile_command target)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF OUTPUT_NAME buddyslab)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
     target_compile_definitions(${target} PRIVATE BUDDYSLAB_CHECK_LEVEL=${BUDDYSLAB_CHECK_LEVEL})
+    file(RELATIVE_PATH library /${CMAKE_INSTALL_BINDIR}
+        /${CMAKE_INSTALL_LIBDIR}/libbuddyslab.so.${PROJECT_VERSION_MAJOR})
+    target_compile_definitions(${target} PRIVATE BUDDYSLAB_LIBRARY_FROM_HERE="${library}")
     target_compile_options(${target} PRIVATE ${BUDDYSLAB_WARNINGS})
 endfunction()
 

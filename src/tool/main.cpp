@@ -48,6 +48,10 @@ int dispatch(const std::string& command, const bsl::tool::words& arguments)
         return draw_map(arguments);
     if (command == "top")
         return watch(arguments);
+    if (command == "run")
+        return run_program(arguments);
+    if (command == "compare")
+        return compare_allocators(arguments);
     throw failure("there is no command " + command + " (see buddyslab --help)");
 }
 
