@@ -152,7 +152,7 @@ bool print_zoneinfo(stream& to, const report_input& input)
     count("nr_free_clean", heap.nr_free_clean);
     count("nr_listed", heap.nr_listed_pages);
     count("nr_used_peak", heap.zone.nr_used_peak);
-    count("nr_clean_taken", heap.zone.nr_clean_taken);
+    count("nr_taken_again", heap.zone.nr_taken_again);
     count("nr_splits", heap.zone.nr_splits);
     to.text("\n  pagesets");
 

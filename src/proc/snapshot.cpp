@@ -51,7 +51,7 @@ private:
     void walk_pages(const pageblock& block);
     unsigned walk_slab(unsigned first);
     unsigned walk_run(unsigned first);
-    void note(unsigned first, unsigned pages, page_use use, unsigned cache, unsigned fill);
+    void note(unsigned first, unsigned pages, page_role use, unsigned cache, unsigned fill);
     void walk_own_objects(unsigned first, unsigned cache, unsigned objects);
     void walk_thread(std::uintptr_t at);
     void walk_window(std::uintptr_t at);
@@ -171,7 +171,7 @@ bool walker::walk_block(const void* at)
 void walker::mark_free_blocks(const pageblock& block)
 {
     for (page_note& n : space_.notes)
-        n = {page_use::elsewhere, false, 0, 0};
+        n = {page_role::elsewhere, false, 0, 0};
     const auto type = smaller(static_cast<std::size_t>(block.type), nr_migrate_types - 1);
     for (unsigned kind = 0; kind < nr_residencies; ++kind) {
         for (unsigned order = 0; order < nr_page_orders; ++order) {
@@ -181,19 +181,19 @@ void walker::mark_free_blocks(const pageblock& block)
             for (; bit != end; bit = block.free_map[kind].find(bit + 1, end, true)) {
                 ++to_.free_blocks[type][order][kind];
                 note(static_cast<unsigned>((bit - start) << order),
-                     static_cast<unsigned>(nr_pages(order)), page_use::free_clean, 0, 0);
+                     static_cast<unsigned>(nr_pages(order)), page_role::free_clean, 0, 0);
             }
         }
     }
     for (unsigned i = 0; i < pages_per_pageblock; ++i) {
         page_note& n = space_.notes[i];
         n.is_resident = block.dirty.test(i);
-        if (n.use == page_use::free_clean && n.is_resident)
-            n.use = page_use::free_resident;
+        if (n.use == page_role::free_clean && n.is_resident)
+            n.use = page_role::free_resident;
     }
 }
 
-void walker::note(unsigned first, unsigned pages, page_use use, unsigned cache, unsigned fill)
+void walker::note(unsigned first, unsigned pages, page_role use, unsigned cache, unsigned fill)
 {
     for (unsigned i = first; i < first + pages; ++i) {
         space_.notes[i].use = use;
@@ -204,7 +204,7 @@ void walker::note(unsigned first, unsigned pages, page_use use, unsigned cache, 
 
 bool is_free(const page_note& n)
 {
-    return n.use == page_use::free_clean || n.use == page_use::free_resident;
+    return n.use == page_role::free_clean || n.use == page_role::free_resident;
 }
 
 /// Reads the struct pages that can say anything, by whole pages of them: those of free pages are not
@@ -244,7 +244,7 @@ unsigned walker::rest_of_run(const pageblock& block) const
 void walker::walk_pages(const pageblock& block)
 {
     unsigned i = rest_of_run(block);
-    note(0, i, page_use::run, 0, 0);
+    note(0, i, page_role::run, 0, 0);
     to_.nr_run_pages += i;
     while (i < pages_per_pageblock) {
         const page_note& n = space_.notes[i];
@@ -273,7 +273,7 @@ unsigned walker::walk_run(unsigned first)
         return 1;
     }
     run_end_ = address_of(space_.block->start) + ((first + pages) << page_shift);
-    note(first, here, page_use::run, 0, 0);
+    note(first, here, page_role::run, 0, 0);
     to_.nr_run_pages += here;
     return here;
 }
@@ -283,10 +283,12 @@ unsigned walker::walk_slab(unsigned first)
 {
     const page& head = space_.pages[first];
     const unsigned order = head.order;
-    const bool is_head = order <= max_page_order && first % nr_pages(order) == 0 &&
-                         head.cache != 0 && head.cache < nr_caches;
-    const kmem_cache& cache = *space_.caches[is_head ? head.cache : 1];
+    const bool is_known = order <= max_page_order && head.cache != 0 && head.cache < nr_caches;
+    const kmem_cache& cache = *space_.caches[is_known ? head.cache : 1];
     const std::size_t pages = cache.is_single() ? cache.size() >> page_shift : nr_pages(order);
+    const bool is_head =
+        is_known && (cache.is_single() ? head.start == space_.block->start + (first << page_shift)
+                                       : first % nr_pages(order) == 0);
     if (!is_head || first + pages > pages_per_pageblock) {
         ++to_.nr_elsewhere; // it was being made or taken down
         return 1;
@@ -303,9 +305,9 @@ unsigned walker::walk_slab(unsigned first)
     sum.nr_objects += objects;
     sum.nr_free += nr_free;
     sum.nr_cached += is_parked;
-    const page_use use = sum.is_own      ? page_use::own_slab
-                         : sum.is_single ? page_use::single
-                                         : page_use::slab;
+    const page_role use = sum.is_own      ? page_role::own_slab
+                          : sum.is_single ? page_role::single
+                                          : page_role::slab;
     note(first, static_cast<unsigned>(pages), use, head.cache, 255 * (objects - nr_free) / objects);
     if (sum.is_own)
         walk_own_objects(first, head.cache, objects);

@@ -52,7 +52,7 @@ struct copy_of
 };
 
 /// What a page is for.
-enum class page_use : std::uint8_t
+enum class page_role : std::uint8_t
 {
     untouched,     ///< of a pageblock that was never in use, or is no longer mapped
     free_clean,    ///< in the zone, no memory
@@ -66,7 +66,7 @@ enum class page_use : std::uint8_t
 
 struct page_note
 {
-    page_use use;
+    page_role use;
     bool is_resident;
     std::uint8_t cache; ///< slab, own_slab, single
     std::uint8_t fill;  ///< slab, own_slab: objects that are not free in it, of 255

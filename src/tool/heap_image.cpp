@@ -132,23 +132,23 @@ struct gathering
     std::vector<range> lent;
 };
 
-look_of look_of_page(page_use use)
+look_of look_of_page(page_role use)
 {
     switch (use) {
-    case page_use::free_clean:
-    case page_use::untouched:
+    case page_role::free_clean:
+    case page_role::untouched:
         return look_of::free_clean;
-    case page_use::free_resident:
+    case page_role::free_resident:
         return look_of::free_resident;
-    case page_use::slab:
+    case page_role::slab:
         return look_of::slab;
-    case page_use::own_slab:
+    case page_role::own_slab:
         return look_of::own;
-    case page_use::single:
+    case page_role::single:
         return look_of::single;
-    case page_use::run:
+    case page_role::run:
         return look_of::run;
-    case page_use::elsewhere:
+    case page_role::elsewhere:
         break;
     }
     return look_of::moving;
@@ -167,9 +167,9 @@ void add_block(gathering& all, const pageblock& block, const page_note* notes, c
         const page_note& n = notes[i];
         image.pages[i] = {look_of_page(n.use), n.cache,
                           static_cast<std::uint8_t>((n.fill * fill_steps + 254) / 255)};
-        image.nr_free += n.use == page_use::free_clean || n.use == page_use::free_resident;
+        image.nr_free += n.use == page_role::free_clean || n.use == page_role::free_resident;
         const page& p = pages[i];
-        if (n.use == page_use::elsewhere && p.start == block.start + (i << page_shift) &&
+        if (n.use == page_role::elsewhere && p.start == block.start + (i << page_shift) &&
             p.lru.next != nullptr)
             all.lent.push_back({address_of(p.start), p.nr_run_pages << page_shift});
     }

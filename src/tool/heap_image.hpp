@@ -7,7 +7,7 @@
 namespace bsl::tool
 {
 
-/// As page_use, and what only the threads and windows know of a page that is elsewhere.
+/// As page_role, and what only the threads and windows know of a page that is elsewhere.
 enum class look_of : std::uint8_t
 {
     free_clean,

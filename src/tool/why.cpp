@@ -188,22 +188,17 @@ void explain_object(target& of, const inquiry& about, const snapshot& heap, unsi
     line("state", state);
 }
 
-/// The first page of what a page belongs to, going back to where its use began.
+/// The first page of what a page belongs to: slabs of many objects are aligned blocks, and every page
+/// says so; of large objects and runs the first page alone speaks.
 unsigned head_of(const inquiry& about, unsigned index, page_state state)
 {
-    for (unsigned order = 0; order < nr_page_orders; ++order) {
-        const unsigned at = index & ~(static_cast<unsigned>(nr_pages(order)) - 1);
-        const page& p = about.block->pages[at];
-        if (p.state != state)
-            continue;
-        if (state == page_state::run && index - at < p.nr_run_pages)
-            return at;
-        if (state == page_state::slab &&
-            about.block->notes[at].use == about.block->notes[index].use &&
-            at % nr_pages(p.order) == 0 && index - at < nr_pages(p.order))
-            return at;
-    }
-    return index;
+    const std::vector<page>& pages = about.block->pages;
+    if (state == page_state::slab && about.block->notes[index].use != page_role::single)
+        return index & ~(static_cast<unsigned>(nr_pages(pages[index].order)) - 1);
+    unsigned at = index;
+    while (at != 0 && pages[at].state != state)
+        --at;
+    return at;
 }
 
 void explain_other_page(target& of, const inquiry& about, const snapshot& heap, unsigned index)
@@ -231,12 +226,12 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
     const auto index = static_cast<unsigned>(
         (about.address - address_of(about.block->block->start)) >> page_shift);
     switch (about.block->notes[index].use) {
-    case page_use::slab:
-    case page_use::own_slab:
-    case page_use::single:
+    case page_role::slab:
+    case page_role::own_slab:
+    case page_role::single:
         explain_object(of, about, heap, head_of(about, index, page_state::slab));
         return;
-    case page_use::run: {
+    case page_role::run: {
         const page& head = about.block->pages[head_of(about, index, page_state::run)];
         const bool known = head.state == page_state::run;
         std::printf("%#llx: %llu bytes into a run of pages, which is in use\n",
@@ -249,8 +244,8 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
                  text("%#llx, %zu pages", number(address_of(head.start)), head.nr_run_pages));
         return;
     }
-    case page_use::free_clean:
-    case page_use::free_resident:
+    case page_role::free_clean:
+    case page_role::free_resident:
         std::printf("%#llx: a free page\n", number(about.address));
         print_arena(of, about, heap);
         print_page(about, index);

@@ -1,6 +1,7 @@
 """What the tests of the command share: processes to look into, and parsers of what it prints."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -90,6 +91,16 @@ def wait_until(condition, seconds=30):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def state_of(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def wait_for_ready(process):
+    """A program has said that it is ready, and waits for what comes next: it allocates no more."""
+    assert process.stdout.readline() == b"ready\n"
+    wait_until(lambda: state_of(process.pid) == "S")
 
 
 # --- independent parsers: by the descriptions of the formats, not by our code

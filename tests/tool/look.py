@@ -41,7 +41,7 @@ def case_python_at_rest():
               "print('ready', flush=True); input()")
     with subprocess.Popen(["python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env=dict(os.environ, LD_PRELOAD=LIBRARY, PYTHONMALLOC="malloc")) as python:
-        assert python.stdout.readline() == b"ready\n"
+        wait_for_ready(python)
         report = json.loads(command("stat", "--json", python.pid))
         check_books(report)
         assert report["exact"] and report["books"]["moving"] == 0
@@ -128,8 +128,7 @@ def case_stopped():
     """A process that is stopped can be looked into; so can one that is found by its name."""
     with Load(2) as load:
         os.kill(load.pid, signal.SIGSTOP)
-        state = pathlib.Path(f"/proc/{load.pid}/stat")
-        wait_until(lambda: state.read_text().rsplit(")", 1)[1].split()[0] == "T")
+        wait_until(lambda: state_of(load.pid) == "T")
         report = json.loads(command("stat", "--json", load.pid))
         check_books(report)
         assert cache_of(report, "kmalloc-2k")["live"] == 20000
@@ -193,7 +192,7 @@ def case_no_process():
 
 def case_without_buddyslab():
     with subprocess.Popen(["sleep", "100"]) as sleep:
-        wait_until(lambda: os.readlink(f"/proc/{sleep.pid}/exe").endswith("sleep") or True)
+        wait_until(lambda: state_of(sleep.pid) == "S")
         said = refused("stat", sleep.pid)
         sleep.kill()
     assert said == f"buddyslab: process {sleep.pid} (sleep) does not have libbuddyslab\n", said
@@ -201,7 +200,7 @@ def case_without_buddyslab():
 
 def case_zombie():
     with subprocess.Popen(["true"]) as child:
-        wait_until(lambda: pathlib.Path(f"/proc/{child.pid}/stat").read_text().split()[2] == "Z")
+        wait_until(lambda: state_of(child.pid) == "Z")
         assert "has no memory: a kernel thread, or a process that has ended" in refused("stat", child.pid)
 
 
