@@ -2,6 +2,7 @@
 
 #include "config/params.hpp"
 #include "heap/fork.hpp"
+#include "heap/heap.hpp"
 #include "heap/registry.hpp"
 #include "heap/root.hpp"
 #include "slab/debug.hpp"
@@ -23,7 +24,7 @@ constinit bool booted = false;
     load_params_from(environment);
     set_up_slab_debug();
     set_up_fork();
-    open_registry(param.report != 0);
+    open_registry(heap::counts_calls());
     booted = true;
 }
 

@@ -23,6 +23,7 @@ namespace bsl
     &node_table_at,
     &dummy_sheaf,
     &vmalloc_counts_at,
+    heap::requests,
 };
 
 // The note.  A distance, so that nothing in it has to be relocated.

@@ -18,7 +18,7 @@
 #include "arena/mem_section.hpp"
 #include "base/bitops.hpp"
 #include "buddy/reclaim.hpp"
-#include "heap/thread_heap.hpp"
+#include "heap/heap.hpp"
 #include "slab/kmem_cache.hpp"
 #include "vmalloc/vmalloc.hpp"
 
@@ -124,6 +124,7 @@ struct heap_root_table
     const node_table* const* nodes;
     const sheaf* no_sheaf; ///< the dummy
     const vmalloc_counts* const* vmalloc;
+    const heap::class_requests* requests; ///< nr_classes of them
 };
 
 extern const heap_root_table heap_root asm("bsl_heap_root");

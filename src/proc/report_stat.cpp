@@ -44,6 +44,25 @@ void print_cache_table(stream& to, const snapshot& heap)
     }
 }
 
+/// How much was lost to rounding, of what was asked for since the start.
+void print_requests(stream& to, const snapshot& heap)
+{
+    bool any = false;
+    for (const cache_figures& c : heap.caches) {
+        if (c.nr_requests == 0)
+            continue;
+        if (!any)
+            to.text("\nrequests of            size       number     mean  lost to rounding\n");
+        any = true;
+        const std::size_t given = c.nr_requests * c.size;
+        const std::size_t lost = given - (c.requested_bytes < given ? c.requested_bytes : given);
+        to.left(c.name, 16).decimal(c.size, 11).decimal(c.nr_requests, 13);
+        to.decimal(c.requested_bytes / c.nr_requests, 9)
+            .decimal(100 * lost / given, 15)
+            .text(" %\n");
+    }
+}
+
 } // namespace
 
 bool print_text(stream& to, const report_input& input)
@@ -67,6 +86,7 @@ bool print_text(stream& to, const report_input& input)
     to.decimal(heap.vmalloc.made).text(" made, ").decimal(heap.vmalloc.stitched);
     to.text(" stitched, ").decimal(heap.vmalloc.reused).text(" reused\n");
     print_cache_table(to, heap);
+    print_requests(to, heap);
     return to.flush();
 }
 
@@ -110,6 +130,10 @@ void print_cache_json(stream& to, const cache_figures& c)
     o.member("active_slabs").decimal(c.nr_active_slabs);
     o.member("bytes").decimal(c.bytes());
     o.member("resident_bytes").decimal(c.nr_resident << page_shift);
+    if (c.nr_requests != 0) {
+        o.member("requests_total").decimal(c.nr_requests);
+        o.member("requested_bytes_total").decimal(c.requested_bytes);
+    }
 }
 
 void print_zone_json(stream& to, const snapshot& heap)

@@ -96,7 +96,8 @@ bool walker::read_counters()
 
 bool walker::read_caches()
 {
-    if (!from_.read(from_.context, address_of(root_.caches), space_.caches, sizeof space_.caches))
+    if (!from_.read(from_.context, address_of(root_.caches), space_.caches, sizeof space_.caches) ||
+        !read(root_.requests, space_.requests))
         return false;
     for (unsigned c = 1; c < nr_caches; ++c) {
         const kmem_cache& cache = *space_.caches[c];
@@ -106,6 +107,11 @@ bool walker::read_caches()
         to_.caches[c].size = cache.size();
         to_.caches[c].is_own = c >= nr_classes;
         to_.caches[c].is_single = cache.is_single();
+        if (c < nr_classes) {
+            to_.caches[c].nr_requests = space_.requests[c]->nr.load(std::memory_order_relaxed);
+            to_.caches[c].requested_bytes =
+                space_.requests[c]->bytes.load(std::memory_order_relaxed);
+        }
     }
     return true;
 }

@@ -88,6 +88,9 @@ struct cache_figures
     std::size_t nr_free;     ///< in slabs
     std::size_t nr_cached;   ///< in sheaves of threads and barns, or kept by threads one by one
 
+    std::size_t nr_requests;     ///< since the start, if they are counted
+    std::size_t requested_bytes; ///< by them
+
     std::size_t nr_live() const { return nr_objects - nr_free - nr_cached; }
     std::size_t live_bytes() const { return nr_live() * size; }
     std::size_t bytes() const { return nr_pages << page_shift; }
@@ -190,6 +193,7 @@ struct workspace
     copy_of<sheaf> full;
     std::uintptr_t nodes[nr_shards_max][nr_caches];
     copy_of<kmem_cache> caches[nr_caches];
+    copy_of<heap::class_requests> requests[nr_classes];
     arena arenas[arenas_max];
     snapshot again; ///< of reports that walk once more
 };
