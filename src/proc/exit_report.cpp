@@ -35,7 +35,7 @@ void name_file(format_sink& to)
 {
     std::string_view rest(param.report_file);
     for (std::size_t at; (at = rest.find("%p")) != std::string_view::npos;) {
-        to.text(rest.substr(0, at)).decimal(static_cast<unsigned>(host::process_id()));
+        to.text({rest.data(), at}).decimal(static_cast<unsigned>(host::process_id()));
         rest.remove_prefix(at + 2);
     }
     to.text(rest);

@@ -26,7 +26,7 @@ void print_grouped(stream& to, std::uint64_t value, std::size_t width)
     for (std::size_t i = 0; i < plain.size(); ++i) {
         if (i != 0 && (plain.size() - i) % 3 == 0)
             grouped.text(",");
-        grouped.text(plain.substr(i, 1));
+        grouped.text({plain.data() + i, 1});
     }
     to.right(grouped.view(), width);
 }

@@ -69,7 +69,7 @@ public:
     template <typename Fn>
     bool for_each(std::uintptr_t start, std::size_t size, Fn fn) const
     {
-        page_region found[64];
+        page_region found[64] = {};
         pagemap_scan scan{};
         scan.size = sizeof scan;
         scan.start = start;
