@@ -8,6 +8,8 @@ set(BUDDYSLAB_SOURCES
     src/host/clock.cpp
     src/host/console.cpp
     src/host/futex.cpp
+    src/host/memory.cpp
+    src/host/signal.cpp
     src/host/sysinfo.cpp
     src/host/thread.cpp
     src/host/vm.cpp
@@ -54,11 +56,18 @@ set(BUDDYSLAB_SOURCES
     src/heap/fork.cpp
     src/heap/heap.cpp
     src/heap/registry.cpp
+    src/heap/root.cpp
     src/heap/thread_heap.cpp
 
     # proc: reports
+    src/proc/books.cpp
     src/proc/exit_report.cpp
     src/proc/heap_totals.cpp
+    src/proc/own_report.cpp
+    src/proc/report.cpp
+    src/proc/report_kernel.cpp
+    src/proc/report_stat.cpp
+    src/proc/snapshot.cpp
 
     # api: the exported bsl_* functions
     src/api/malloc.cpp
@@ -73,4 +82,29 @@ set(BUDDYSLAB_PRELOAD_SOURCES
     preload/glibc.cpp
     preload/malloc.cpp
     preload/new_delete.cpp
+)
+
+# The command `buddyslab`: the room tool, and what it shares with the library's own reports.
+set(BUDDYSLAB_COMMAND_SOURCES
+    src/base/format.cpp
+    src/proc/books.cpp
+    src/proc/report.cpp
+    src/proc/report_kernel.cpp
+    src/proc/report_stat.cpp
+    src/proc/snapshot.cpp
+    src/tool/compare.cpp
+    src/tool/core.cpp
+    src/tool/heap_image.cpp
+    src/tool/launch.cpp
+    src/tool/main.cpp
+    src/tool/map.cpp
+    src/tool/map_page.cpp
+    src/tool/map_svg.cpp
+    src/tool/options.cpp
+    src/tool/process.cpp
+    src/tool/reports.cpp
+    src/tool/run.cpp
+    src/tool/target.cpp
+    src/tool/top.cpp
+    src/tool/why.cpp
 )

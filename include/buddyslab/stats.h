@@ -42,10 +42,19 @@ struct bsl_stats
 BSL_API BSL_NONNULL(1) int bsl_get_stats(struct bsl_stats* stats) BSL_NOEXCEPT;
 
 /*
- * Writes the report that BUDDYSLAB=report=exit prints to a file descriptor.  Returns 0, or a negative
- * errno if it cannot be written.  May be called from any thread.
+ * Writes a report to a file descriptor.  The format is one of
+ *
+ *     NULL, "summary"    the six lines that BUDDYSLAB=report=exit prints; may be called from any thread
+ *     "text"             where the memory is, for reading
+ *     "json", "prometheus"
+ *     "slabinfo", "buddyinfo", "pagetypeinfo", "vmallocinfo", "zoneinfo", "meminfo"
+ *                        as the kernel's files in /proc
+ *
+ * All but the summary take no lock and allocate nothing: they may be called from signal handlers too.
+ * Returns 0, or a negative errno: -EINVAL if there is no such format, -EPERM if a sandbox does not let
+ * the process read its own memory by process_vm_readv(), -ENOMEM, or what write() said.
  */
-BSL_API int bsl_stats_print(int fd) BSL_NOEXCEPT;
+BSL_API int bsl_stats_print(int fd, const char* format) BSL_NOEXCEPT;
 
 BSL_END_DECLS
 

@@ -48,6 +48,18 @@ function(buddyslab_link target)
         LINKER:-z,defs,-z,now,-z,relro,-z,nodelete)
 endfunction()
 
+# Compiles and links the command `buddyslab`: ordinary C++, with exceptions and its own runtime.
+function(buddyslab_compile_command target)
+    target_compile_features(${target} PRIVATE cxx_std_20)
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF OUTPUT_NAME buddyslab)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+    target_compile_definitions(${target} PRIVATE BUDDYSLAB_CHECK_LEVEL=${BUDDYSLAB_CHECK_LEVEL})
+    file(RELATIVE_PATH library /${CMAKE_INSTALL_BINDIR}
+        /${CMAKE_INSTALL_LIBDIR}/libbuddyslab.so.${PROJECT_VERSION_MAJOR})
+    target_compile_definitions(${target} PRIVATE BUDDYSLAB_LIBRARY_FROM_HERE="${library}")
+    target_compile_options(${target} PRIVATE ${BUDDYSLAB_WARNINGS})
+endfunction()
+
 # CMake itself adds libstdc++ when the C driver links C++ objects; see LINKER_LANGUAGE above.  (The
 # tests are linked by the C++ driver, which needs no such help.)
 set(CMAKE_CXX_IMPLICIT_LINK_LIBRARIES "")

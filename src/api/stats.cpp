@@ -3,6 +3,7 @@
 #include "host/console.hpp"
 #include "proc/exit_report.hpp"
 #include "proc/heap_totals.hpp"
+#include "proc/own_report.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -47,8 +48,10 @@ int bsl_get_stats(struct bsl_stats* stats) noexcept
     return 0;
 }
 
-int bsl_stats_print(int fd) noexcept
+int bsl_stats_print(int fd, const char* format) noexcept
 {
+    if (format != nullptr && std::string_view(format) != "summary")
+        return bsl::write_own_report(fd, format);
     bsl::report_text text;
     bsl::write_report(text);
     return bsl::host::write_all(fd, text.view());

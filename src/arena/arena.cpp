@@ -261,4 +261,6 @@ page* virt_to_page(const void* address)
     return &page_of(*block, address);
 }
 
+constinit const arena_state state_of_arenas{&arenas, &mapped_bytes, &offline_bytes, &table_bytes};
+
 } // namespace bsl

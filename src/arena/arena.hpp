@@ -17,6 +17,7 @@
 #include "arena/page.hpp"
 #include "locking/mutex.hpp"
 
+#include <atomic>
 #include <cstddef>
 
 namespace bsl
@@ -60,5 +61,15 @@ arena* newest_arena();
 
 /// The struct page of an address in a pageblock that is online, or nullptr.
 page* virt_to_page(const void* address);
+
+/// Where the room's state lies, for readers of this process's memory (heap/root.hpp).
+struct arena_state
+{
+    const std::atomic<arena*>* newest;
+    const std::atomic<std::size_t>* mapped;
+    const std::atomic<std::size_t>* offline;
+    const std::atomic<std::size_t>* tables;
+};
+extern const arena_state state_of_arenas;
 
 } // namespace bsl

@@ -80,4 +80,6 @@ std::size_t memblock_mapped()
     return mapped.load(std::memory_order_relaxed);
 }
 
+constinit const std::atomic<std::size_t>* const memblock_mapped_at = &mapped;
+
 } // namespace bsl

@@ -3,6 +3,7 @@
 /// Memory for the allocator's own tables that are never freed, as the kernel's memblock: sections,
 /// and the nodes of caches.  Everything else of ours lives in slabs like the user's objects.
 
+#include <atomic>
 #include <cstddef>
 
 namespace bsl
@@ -14,5 +15,8 @@ void* memblock_alloc(std::size_t size);
 
 /// Bytes taken from the system so far.
 std::size_t memblock_mapped();
+
+/// Where that number lies, for readers of this process's memory (heap/root.hpp).
+extern const std::atomic<std::size_t>* const memblock_mapped_at;
 
 } // namespace bsl

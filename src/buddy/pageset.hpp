@@ -32,6 +32,8 @@ public:
     std::size_t nr_pages_held() const;
 
 private:
+    friend struct look; // heap/root.hpp
+
     struct block_stack
     {
         char* blocks[pageset_capacity] = {};

@@ -248,4 +248,6 @@ reclaim_totals totals_of_reclaim()
             calls_made.load(std::memory_order_relaxed)};
 }
 
+constinit const reclaim_state state_of_reclaim{&bytes_returned, &calls_made};
+
 } // namespace bsl

@@ -19,6 +19,8 @@
 
 #include "buddy/zone.hpp"
 
+#include <atomic>
+
 namespace bsl
 {
 
@@ -48,5 +50,13 @@ reclaim_totals totals_of_reclaim();
 
 /// Gives one run of resident pages back, which the caller owns, and marks it clean.
 void discard_pages(char* start, std::size_t pages);
+
+/// Where they lie, for readers of this process's memory (heap/root.hpp).
+struct reclaim_state
+{
+    const std::atomic<std::size_t>* bytes;
+    const std::atomic<std::size_t>* calls;
+};
+extern const reclaim_state state_of_reclaim;
 
 } // namespace bsl

@@ -2,7 +2,9 @@
 
 #include "config/params.hpp"
 #include "heap/fork.hpp"
+#include "heap/heap.hpp"
 #include "heap/registry.hpp"
+#include "heap/root.hpp"
 #include "slab/debug.hpp"
 
 namespace bsl
@@ -18,10 +20,11 @@ constinit bool booted = false;
 {
     if (booted)
         return;
+    asm volatile("" : : "r"(&heap_root)); // so that a static link does not leave it out
     load_params_from(environment);
     set_up_slab_debug();
     set_up_fork();
-    open_registry(param.report != 0);
+    open_registry(heap::counts_calls());
     booted = true;
 }
 

@@ -44,8 +44,20 @@ constinit call_counters calls{};
 
 void count(std::atomic<std::size_t>& counter)
 {
-    if (param.report != 0) [[unlikely]]
+    if (counts_calls()) [[unlikely]]
         counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Counts a call that asks for `size` bytes.
+void count(std::atomic<std::size_t>& counter, std::size_t size)
+{
+    if (!counts_calls()) [[likely]]
+        return;
+    count(counter);
+    if (size > kmalloc_size_max)
+        return;
+    requests[class_of(size)].nr.fetch_add(1, std::memory_order_relaxed);
+    requests[class_of(size)].bytes.fetch_add(size, std::memory_order_relaxed);
 }
 
 void* out_of_memory()
@@ -57,7 +69,7 @@ void* out_of_memory()
 /// Is each call to be counted, or each free of this class to be checked?
 bool is_looked_at(unsigned size_class)
 {
-    return param.report != 0 || is_checked(size_class);
+    return counts_calls() || is_checked(size_class);
 }
 
 /// Pages became free, or objects did: keeps within the bounds.
@@ -338,7 +350,7 @@ void* malloc_slow(std::size_t size) noexcept
 {
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_alloc(size, malloc_alignment);
-    count(calls.malloc);
+    count(calls.malloc, size);
     bool zeros = false;
     void* p = allocate(size, zeros);
     return p != nullptr ? p : out_of_memory();
@@ -388,7 +400,7 @@ void* calloc(std::size_t nr, std::size_t size) noexcept
     }
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_alloc(total, malloc_alignment); // fresh from the kernel
-    count(calls.calloc);
+    count(calls.calloc, total);
     if (total > kmalloc_size_max) {
         void* window = alloc_window(total, bytes_per_page, true);
         return window != nullptr ? window : out_of_memory();
@@ -407,7 +419,7 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
     const unsigned size_class = page_classes.lookup(p);
     if (size_class != 0 && size - 1 < slab_size_max && !is_looked_at(size_class)) [[likely]]
         return realloc_small(p, size, class_size(size_class));
-    count(calls.realloc);
+    count(calls.realloc, size);
     bool zeros = false;
     if (p == nullptr) {
         void* fresh = allocate(size, zeros);
@@ -469,6 +481,13 @@ bool trim(std::size_t keep) noexcept
     reclaim_pages(zone_normal, true, keep);
     reclaim_pages(zone_normal, false, keep);
     return windows != 0 || totals_of_reclaim().bytes != before;
+}
+
+constinit class_requests requests[nr_classes];
+
+bool counts_calls()
+{
+    return param.count_requests != 0 || (param.report != 0 && param.report_format == 0);
 }
 
 call_counts counted_calls()

@@ -15,6 +15,7 @@
 #include "arena/class_map.hpp"
 #include "heap/registry.hpp"
 
+#include <atomic>
 #include <cstddef>
 
 namespace bsl::heap
@@ -78,5 +79,16 @@ struct call_counts
     std::size_t free;
 };
 call_counts counted_calls();
+
+/// Are they counted?
+bool counts_calls();
+
+/// What was asked for of each class since the start, if calls are counted: for the loss to rounding.
+struct class_requests
+{
+    std::atomic<std::size_t> nr;
+    std::atomic<std::size_t> bytes;
+};
+extern constinit class_requests requests[nr_classes];
 
 } // namespace bsl::heap

@@ -74,6 +74,8 @@ public:
     std::size_t nr_pages_held() const { return pages_.nr_pages_held(); }
 
 private:
+    friend struct look; // heap/root.hpp
+
     void* refill(unsigned size_class, bool& zeros) BSL_TSA(requires_capability(lock));
     void free_slow(void* object, unsigned size_class) BSL_TSA(requires_capability(lock));
     bool keeps_another(const kmem_cache& cache, unsigned size_class)

@@ -4,6 +4,7 @@
 #include "base/format.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -69,19 +70,33 @@ void keep_console()
     errno = saved;
 }
 
-void write_to_kept_console(std::string_view text)
+int kept_console()
 {
     const int saved = errno;
-    for (const int fd : {kept.fd, STDERR_FILENO}) {
+    int found = -1;
+    for (const int fd : {STDERR_FILENO, kept.fd}) {
         struct stat file;
-        if (fd < 0 || fstat(fd, &file) != 0)
-            continue;
-        if (file.st_dev == kept.device && file.st_ino == kept.inode) {
-            write_all(fd, text);
-            break;
-        }
+        if (fd >= 0 && fstat(fd, &file) == 0 && file.st_dev == kept.device &&
+            file.st_ino == kept.inode)
+            found = fd;
     }
     errno = saved;
+    return found;
+}
+
+int replace_file(const char* name, int (*write)(int fd, const void* context), const void* context)
+{
+    const int saved = errno;
+    format<512> next;
+    next.text(name).text(".new");
+    const int fd = open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int error = fd < 0 ? -errno : write(fd, context);
+    if (fd >= 0 && close(fd) != 0 && error == 0)
+        error = -errno;
+    if (error == 0 && rename(next.c_str(), name) != 0)
+        error = -errno;
+    errno = saved;
+    return error;
 }
 
 } // namespace host

@@ -17,8 +17,12 @@ int write_all(int fd, std::string_view text);
 /// duplicate, out of the way of the low numbers that programs count on, and closed by exec.
 void keep_console();
 
-/// Writes the text to what was standard error then.  To nothing, if the program closed the duplicate
-/// too: its number may mean another file by now.
-void write_to_kept_console(std::string_view text);
+/// The descriptor of what was standard error then; -1 if the program closed the duplicate too: its
+/// number may mean another file by now.
+int kept_console();
+
+/// Replaces a file, as a whole, by what `write` writes to the descriptor it gets; its readers never see
+/// a part.  0, or a negative errno, also of `write`.
+int replace_file(const char* name, int (*write)(int fd, const void* context), const void* context);
 
 } // namespace bsl::host

@@ -3,8 +3,10 @@
 #include "config/params.hpp"
 #include "heap/heap.hpp"
 #include "host/console.hpp"
+#include "host/signal.hpp"
 #include "host/sysinfo.hpp"
 #include "proc/heap_totals.hpp"
+#include "proc/own_report.hpp"
 
 namespace bsl
 {
@@ -15,22 +17,80 @@ namespace
 /// 0: nobody reports.
 constinit int reporting_process = 0;
 
+using format_name = format<32>;
+
+/// Writes a report to a descriptor; `context` is its format.
+int write_to(int fd, const void* context)
+{
+    const auto& name = *static_cast<const format_name*>(context);
+    if (name.view() != "summary")
+        return write_own_report(fd, name.view());
+    report_text text;
+    write_report(text);
+    return host::write_all(fd, text.view());
+}
+
+/// param.report_file with the number of the process in it.
+void name_file(format_sink& to)
+{
+    std::string_view rest(param.report_file);
+    for (std::size_t at; (at = rest.find("%p")) != std::string_view::npos;) {
+        to.text({rest.data(), at}).decimal(static_cast<unsigned>(host::process_id()));
+        rest.remove_prefix(at + 2);
+    }
+    to.text(rest);
+}
+
+/// To where reports go.  That one cannot be written is said, where anything can be.
+void write_report_of(const format_name& name)
+{
+    const int console = host::kept_console();
+    int error = 0;
+    format<256> file;
+    name_file(file);
+    if (!file.view().empty())
+        error = host::replace_file(file.c_str(), write_to, &name);
+    else if (console >= 0)
+        error = write_to(console, &name);
+    if (error == 0 || console < 0)
+        return;
+    format<512> line;
+    line.text("buddyslab: no report");
+    line.text(file.view().empty() ? "" : " in ").text(file.view());
+    host::write_all(console, line.text(": error ").signed_decimal(-error).text("\n").view());
+}
+
+/// In a signal handler: nothing here takes a lock.
+void report_at_signal()
+{
+    format_name name;
+    format_param("report_format", name);
+    if (name.view() == "summary") {
+        name.clear();
+        name.text("text");
+    }
+    write_report_of(name);
+}
+
 /// After heap/boot.cpp, which reads the parameters.
 [[gnu::constructor(102)]] void prepare_report()
 {
-    if (param.report == 0)
+    if (param.report == 0 && param.report_signal == 0)
         return;
     host::keep_console();
-    reporting_process = host::process_id();
+    if (param.report != 0)
+        reporting_process = host::process_id();
+    if (param.report_signal != 0)
+        host::install_signal_handler(static_cast<int>(param.report_signal), report_at_signal);
 }
 
 [[gnu::destructor(101)]] void report_at_exit()
 {
     if (!reports_at_exit())
         return;
-    report_text text;
-    write_report(text);
-    host::write_to_kept_console(text.view());
+    format_name name;
+    format_param("report_format", name);
+    write_report_of(name);
 }
 
 } // namespace

@@ -9,6 +9,9 @@
 ///     buddyslab: windows: 0 made, 0 live, 0 stitched
 ///     buddyslab: returned: 81920 bytes to the system in 4 calls
 ///
+/// report_format, report_file and report_signal make it another report (proc/report.hpp), in a file,
+/// or at a signal.
+///
 /// Only the process that the library was started in prints it, not the children it forks; and it does
 /// so last, among the library's destructors, whether or not the program has closed standard error.
 

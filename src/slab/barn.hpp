@@ -34,6 +34,8 @@ public:
     std::size_t nr_objects();
 
 private:
+    friend struct look; // heap/root.hpp
+
     sheaf_stack full_ BSL_TSA(guarded_by(lock));
     sheaf_stack empty_ BSL_TSA(guarded_by(lock));
     std::atomic<unsigned> nr_full_{0}; ///< full_.size(), to be read without the lock

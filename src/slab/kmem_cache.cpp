@@ -451,4 +451,6 @@ void kmem_cache::validate() const
     }
 }
 
+constinit const node_table* const node_table_at = &nodes;
+
 } // namespace bsl

@@ -241,4 +241,9 @@ void discard_all_holes();
 /// not be given back the last time.  Called now and then; no lock may be held.
 void balance_holes();
 
+/// The nodes of all caches, by shard and number of the cache, for readers of this process's memory
+/// (heap/root.hpp).
+using node_table = std::atomic<kmem_cache_node*>[nr_shards_max][nr_caches];
+extern const node_table* const node_table_at;
+
 } // namespace bsl

@@ -388,4 +388,6 @@ void validate_windows()
     VM_BUG_ON(found.vmas != now.vmas);
 }
 
+constinit const vmalloc_counts* const vmalloc_counts_at = &counts;
+
 } // namespace bsl

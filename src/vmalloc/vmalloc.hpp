@@ -99,4 +99,7 @@ void for_each_window(void (*fn)(void* argument, const vm_area& area), void* argu
 
 void validate_windows();
 
+/// Where they lie, for readers of this process's memory (heap/root.hpp).
+extern const vmalloc_counts* const vmalloc_counts_at;
+
 } // namespace bsl

@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-ORDER = "base host config locking arena buddy slab vmalloc heap proc api".split()
+ORDER = "base host config locking arena buddy slab vmalloc heap proc api tool".split()
 PRELOAD_SEES = ORDER[:ORDER.index("proc") + 1] + ["preload"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 

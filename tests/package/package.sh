@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the package into a temporary prefix and uses it from there.
 #
-#   package.sh cmake|pkg_config|preload|moved BUILD_TREE
+#   package.sh cmake|pkg_config|preload|command|moved BUILD_TREE
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 prefix=$(mktemp -d)
@@ -69,6 +69,21 @@ pkg_config) by_pkg_config ;;
 preload)
     mapped=$(LD_PRELOAD="$libdir/libbuddyslab.so.0" grep -c "$libdir/libbuddyslab.so" /proc/self/maps)
     [ "$mapped" -gt 0 ] || { echo "the installed library is not in the process"; exit 1; }
+    ;;
+command)
+    # the command finds the library where it is installed, and the heap of a process that has it
+    mapped=$("$usr/bin/buddyslab" run grep -c "$libdir/libbuddyslab.so" /proc/self/maps)
+    [ "$mapped" -gt 0 ] || { echo "the installed command does not find the installed library"; exit 1; }
+    "$usr/bin/buddyslab" run sleep 100 &
+    sleeper=$!
+    tries=200
+    until "$usr/bin/buddyslab" slabinfo $sleeper >"$prefix/slabs" 2>"$prefix/log"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { cat "$prefix/log"; kill $sleeper; exit 1; }
+        sleep 0.05
+    done
+    kill $sleeper
+    grep -q '^kmalloc-64 ' "$prefix/slabs"
     ;;
 moved)
     mv "$usr" "$usr.moved"

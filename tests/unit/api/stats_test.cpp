@@ -63,11 +63,26 @@ TEST_CASE("a struct that is too small is refused and left alone")
 
 TEST_CASE("the report can be had at any time")
 {
-    const child_result result = in_child([] { _exit(bsl_stats_print(STDERR_FILENO)); });
+    const child_result result = in_child([] { _exit(bsl_stats_print(STDERR_FILENO, nullptr)); });
     CHECK(result.succeeded());
     CHECK(result.text.find("buddyslab: calls: malloc ") == 0);
     CHECK(result.text.find("\nbuddyslab: returned: ") != std::string::npos);
-    CHECK(bsl_stats_print(-1) == -EBADF);
+    CHECK(bsl_stats_print(-1, "summary") == -EBADF);
+}
+
+TEST_CASE("the kernel's formats and those of programs can be had at any time")
+{
+    for (const char* format : {"text", "json", "prometheus", "slabinfo", "buddyinfo",
+                               "pagetypeinfo", "vmallocinfo", "zoneinfo", "meminfo"}) {
+        INFO(format);
+        const child_result result =
+            in_child([format] { _exit(bsl_stats_print(STDERR_FILENO, format)); });
+        CHECK(result.succeeded());
+        CHECK((result.text.empty() || result.text.back() == '\n'));
+        CHECK((!result.text.empty() || std::string("vmallocinfo") == format)); // no window
+        CHECK(bsl_stats_print(-1, format) == (result.text.empty() ? 0 : -EBADF));
+    }
+    CHECK(bsl_stats_print(STDERR_FILENO, "colourful") == -EINVAL);
 }
 
 TEST_CASE("parameters can be asked for by name")

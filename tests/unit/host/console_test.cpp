@@ -4,8 +4,11 @@
 #include "host/console.hpp"
 
 #include <catch2/catch.hpp>
+
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
 #include <sys/resource.h>
 
 using namespace bsl;
@@ -46,7 +49,7 @@ TEST_CASE("the kept console outlives standard error")
     const child_result result = in_child([] {
         host::keep_console();
         close(STDERR_FILENO);
-        host::write_to_kept_console("still here\n");
+        host::write_all(host::kept_console(), "still here\n");
     });
     CHECK(result.text == "still here\n");
 }
@@ -56,7 +59,7 @@ TEST_CASE("standard error serves where the duplicate is gone")
     const child_result result = in_child([] {
         host::keep_console();
         closefrom(STDERR_FILENO + 1);
-        host::write_to_kept_console("still here\n");
+        host::write_all(host::kept_console(), "still here\n");
     });
     CHECK(result.text == "still here\n");
 }
@@ -71,7 +74,7 @@ TEST_CASE("what the program opened under the duplicate's number is not written t
             if (fd != file && fcntl(fd, F_GETFD) != -1)
                 dup2(file, fd);
         }
-        host::write_to_kept_console("not for you\n");
+        host::write_all(host::kept_console(), "not for you\n");
         _exit(lseek(file, 0, SEEK_END) != 0);
     });
     CHECK(result.succeeded());
@@ -84,7 +87,34 @@ TEST_CASE("a low limit of descriptors does not prevent a duplicate")
         setrlimit(RLIMIT_NOFILE, &low);
         host::keep_console();
         close(STDERR_FILENO);
-        host::write_to_kept_console("still here\n");
+        host::write_all(host::kept_console(), "still here\n");
     });
     CHECK(result.text == "still here\n");
+}
+
+TEST_CASE("a file is replaced as a whole, or not at all")
+{
+    char folder[] = "/tmp/console_test.XXXXXX";
+    REQUIRE(mkdtemp(folder) != nullptr);
+    const std::string file = std::string(folder) + "/report";
+    const auto write = [](int fd, const void* text) {
+        return host::write_all(fd, static_cast<const char*>(text));
+    };
+    CHECK(host::replace_file(file.c_str(), write, "the first, which is longer") == 0);
+    CHECK(host::replace_file(file.c_str(), write, "the second") == 0);
+    const auto fail = [](int fd, const void* text) {
+        host::write_all(fd, static_cast<const char*>(text));
+        return -EIO;
+    };
+    CHECK(host::replace_file(file.c_str(), fail, "the third") == -EIO);
+    std::ifstream in(file);
+    std::string found;
+    std::getline(in, found);
+    CHECK(found == "the second");
+    CHECK(host::replace_file("/no/such/folder/report", write, "") == -ENOENT);
+    CHECK(host::replace_file(folder, write, "") != 0);
+    unlink(file.c_str());
+    unlink((file + ".new").c_str());
+    unlink((std::string(folder) + ".new").c_str());
+    rmdir(folder);
 }

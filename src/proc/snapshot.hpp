@@ -1,0 +1,210 @@
+#pragma once
+
+/// A snapshot: where the heap's memory is, read from outside and without any lock.
+///
+/// The walker goes through the memory of a process, page by page, from the root (heap/root.hpp):
+///
+///     arenas > pageblocks > struct pages > slabs > our own objects among them: threads, windows
+///
+/// It follows no list of the process that another thread may be changing but the short stacks of
+/// sheaves, whose length is bounded.  Threads and windows are found as what they are, objects of our
+/// own caches, in their slabs.  So it ends after a time that the size of the heap bounds, and what it
+/// finds at an address has the type that it expects there.
+///
+/// Every page of every arena is put into exactly one place, so that the books balance:
+///
+///     mapped = live + cached + slab_free + free_pages + live_windows + cached_windows
+///            + metadata + returned + moving                                             (struct books)
+///
+/// While threads work, pages and objects move during the reading.  A pageblock is read at once, so that
+/// hardly any is seen twice or not at all; what an object that moved between a sheaf and its slab makes
+/// look like more cached than there are is cut off, after a few attempts.  No figure is below zero.
+///
+/// How memory is read is the caller's: see memory_source.
+
+#include "heap/root.hpp"
+
+namespace bsl
+{
+
+/// The memory of a process, or of its core dump.
+struct memory_source
+{
+    void* context;
+    /// Copies `size` bytes at the process's address `from`.  False if any cannot be read.
+    bool (*read)(void* context, std::uintptr_t from, void* to, std::size_t size);
+
+    template <typename T>
+    bool read_object(std::uintptr_t from, T& to) const
+    {
+        return read(context, from, static_cast<void*>(&to), sizeof to);
+    }
+};
+
+/// Room for a copy of a structure that cannot be made or assigned.
+template <typename T>
+struct copy_of
+{
+    alignas(T) char bytes[sizeof(T)];
+
+    const T& operator*() const { return *reinterpret_cast<const T*>(bytes); }
+    const T* operator->() const { return reinterpret_cast<const T*>(bytes); }
+};
+
+/// What a page is for.
+enum class page_role : std::uint8_t
+{
+    untouched,     ///< of a pageblock that was never in use, or is no longer mapped
+    free_clean,    ///< in the zone, no memory
+    free_resident, ///< in the zone
+    slab,          ///< of the program's objects
+    own_slab,      ///< of the allocator's objects
+    single,        ///< of an object that has a slab of its own
+    run,           ///< handed out as pages
+    elsewhere,     ///< in a thread's page list, lent to a window, or on its way
+};
+
+struct page_note
+{
+    page_role use;
+    bool is_resident;
+    std::uint8_t cache; ///< slab, own_slab, single
+    std::uint8_t fill;  ///< slab, own_slab: objects that are not free in it, of 255
+};
+
+/// Objects of one cache.
+struct cache_figures
+{
+    char name[16];
+    std::size_t size;
+    bool is_own;
+    bool is_single;
+    std::size_t nr_slabs;
+    std::size_t nr_active_slabs; ///< that are not wholly free
+    std::size_t nr_full_slabs;   ///< that have no free object
+    std::size_t nr_pages;
+    std::size_t nr_resident; ///< of the pages
+    std::size_t nr_objects;  ///< room in all slabs
+    std::size_t nr_free;     ///< in slabs
+    std::size_t nr_cached;   ///< in sheaves of threads and barns, or kept by threads one by one
+
+    std::size_t nr_requests;     ///< since the start, if they are counted
+    std::size_t requested_bytes; ///< by them
+
+    std::size_t nr_live() const { return nr_objects - nr_free - nr_cached; }
+    std::size_t live_bytes() const { return nr_live() * size; }
+    std::size_t bytes() const { return nr_pages << page_shift; }
+};
+
+/// All that is mapped, in bytes, by what it is for.  The sum of the parts is mapped().
+struct books
+{
+    std::size_t live;       ///< objects and pages that the program has, at the size of their class
+    std::size_t cached;     ///< objects in sheaves
+    std::size_t slab_free;  ///< resident memory in slabs that is neither: free objects, the rest
+    std::size_t free_pages; ///< resident
+    std::size_t live_windows;   ///< windows that the program has
+    std::size_t cached_windows; ///< freed ones
+    std::size_t metadata;       ///< tables, and the allocator's own objects
+    std::size_t returned;       ///< addresses without memory: given back, or not used yet
+    std::size_t moving;         ///< pages that were on their way from one to another
+    std::size_t mapped;         ///< what they must add up to, from the arenas' sizes
+
+    std::size_t sum() const
+    {
+        return live + cached + slab_free + free_pages + live_windows + cached_windows + metadata +
+               returned + moving;
+    }
+};
+
+struct snapshot
+{
+    cache_figures caches[nr_caches];
+
+    // --- pages of the arenas
+    std::size_t nr_arenas;
+    std::size_t arena_bytes; ///< addresses of arenas
+    std::size_t nr_blocks;   ///< pageblocks of arenas
+    std::size_t nr_online;
+    std::size_t nr_given_back; ///< that are no longer mapped
+    std::size_t nr_untouched;  ///< that were never in use
+    std::size_t nr_blocks_of_type[nr_migrate_types];
+    std::size_t free_blocks[nr_migrate_types][nr_page_orders][nr_residencies];
+    std::size_t nr_free_clean;    ///< pages in the zone
+    std::size_t nr_free_resident; ///< pages in the zone
+    std::size_t nr_run_pages;
+    std::size_t nr_run_resident;
+    std::size_t nr_elsewhere;
+    std::size_t nr_holes; ///< pages of slabs that hold no memory
+    std::uintptr_t first_address;
+
+    // --- threads
+    std::size_t nr_threads;
+    std::size_t nr_listed_pages; ///< in their page lists
+
+    // --- windows
+    std::size_t nr_live_windows;
+    std::size_t nr_cached_windows;
+    std::size_t live_window_bytes;
+    std::size_t cached_window_bytes;
+    std::size_t reserved_bytes; ///< addresses of windows
+    std::size_t lent_bytes;     ///< whose frames are from arenas
+
+    // --- counters of the process
+    zone_counts zone;
+    vmalloc_counts vmalloc;
+    std::size_t returned_bytes;
+    std::size_t returned_calls;
+    std::size_t table_bytes;
+
+    /// False: threads kept on working while we looked, and something had to be cut off.
+    bool is_exact;
+
+    books balance() const;
+};
+
+/// What the walker shows while it walks; each function may be nullptr.  Addresses are the process's.
+struct visitor
+{
+    void* context;
+    /// A pageblock of an arena; `notes` and `pages` have 1024 elements.  `pages` are zeros where only
+    /// free pages are.
+    void (*block)(void*, const pageblock& copy, const page_note* notes, const page* pages);
+    void (*window)(void*, std::uintptr_t at, const vm_area& copy);
+    void (*thread)(void*, std::uintptr_t at, const thread_heap& copy);
+    /// An object in a sheaf of a thread (its heap's address) or of a barn (shard).
+    void (*cached)(void*, std::uintptr_t object, unsigned cache, std::uintptr_t thread,
+                   unsigned shard);
+};
+
+/// Arenas that a walk looks at, at most: enough for a terabyte.
+inline constexpr std::size_t arenas_max = 2048;
+
+/// Memory that the walker works in: too much for a stack.
+struct workspace
+{
+    page pages[pages_per_pageblock];
+    page_note notes[pages_per_pageblock];
+    copy_of<pageblock> block;
+    copy_of<thread_heap> thread;
+    copy_of<vm_area> window;
+    copy_of<kmem_cache_node> node;
+    copy_of<zone> zone_copy;
+    copy_of<sheaf> full;
+    std::uintptr_t nodes[nr_shards_max][nr_caches];
+    copy_of<kmem_cache> caches[nr_caches];
+    copy_of<heap::class_requests> requests[nr_classes];
+    arena arenas[arenas_max];
+    snapshot again; ///< of reports that walk once more
+};
+
+/// Walks once.  False if something could not be read that should be there.
+bool walk(const memory_source& from, const heap_root_table& root, workspace& space, snapshot& to,
+          const visitor& seen);
+
+/// Walks until nothing has to be cut off, a few times at most; `seen` may be shown a window or a
+/// thread more than once.
+bool take_snapshot(const memory_source& from, const heap_root_table& root, workspace& space,
+                   snapshot& to);
+
+} // namespace bsl

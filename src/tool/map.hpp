@@ -1,0 +1,27 @@
+#pragma once
+
+/// Pictures of the heap, from the same images.
+
+#include "tool/heap_image.hpp"
+
+#include <ostream>
+
+namespace bsl::tool
+{
+
+/// One picture, of one image.
+void draw_svg(std::ostream& to, const target& of, const heap_image& image);
+
+/// A page that needs nothing else: the images one after the other, to zoom into and to point at.
+void draw_page(std::ostream& to, const target& of, const std::vector<heap_image>& images);
+
+/// "12.5 MiB"
+std::string human(std::size_t bytes);
+
+/// With the characters replaced that mean something in XML.
+std::string escaped(const std::string& text);
+
+/// Colour of a page, as CSS has it.
+std::string colour_of(const page_image& page);
+
+} // namespace bsl::tool

@@ -1,0 +1,158 @@
+/*
+ * A process that runs, or is stopped, or hangs: read by process_vm_readv, which asks nothing of it.
+ */
+#include "tool/target.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fstream>
+#include <sstream>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace bsl::tool
+{
+
+namespace
+{
+
+std::string first_line(const std::string& file)
+{
+    std::ifstream in(file);
+    std::string line;
+    std::getline(in, line);
+    return line;
+}
+
+bool is_number(const std::string& text)
+{
+    return !text.empty() && text.size() < 10 &&
+           text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::string folder_of(int pid)
+{
+    return "/proc/" + std::to_string(pid);
+}
+
+/// The file name of the program that a process runs; its short name is cut off at 15 characters.
+std::string program_of(int pid)
+{
+    char path[4096];
+    const ssize_t n = readlink((folder_of(pid) + "/exe").c_str(), path, sizeof path);
+    if (n <= 0)
+        return first_line(folder_of(pid) + "/comm");
+    const std::string all(path, static_cast<std::size_t>(n));
+    return all.substr(all.rfind('/') + 1);
+}
+
+int find_process(const std::string& who)
+{
+    if (is_number(who)) {
+        if (access(folder_of(std::stoi(who)).c_str(), F_OK) != 0)
+            throw failure("there is no process " + who);
+        return std::stoi(who);
+    }
+    std::vector<int> found;
+    DIR* proc = opendir("/proc");
+    while (dirent* entry = proc == nullptr ? nullptr : readdir(proc)) {
+        const std::string name = entry->d_name;
+        if (!is_number(name) || std::stoi(name) == getpid())
+            continue;
+        const int pid = std::stoi(name);
+        if (first_line(folder_of(pid) + "/comm") == who || program_of(pid) == who)
+            found.push_back(pid);
+    }
+    if (proc != nullptr)
+        closedir(proc);
+    if (found.empty())
+        throw failure("there is no process " + who);
+    if (found.size() > 1) {
+        std::string all;
+        for (const int pid : found)
+            all += " " + std::to_string(pid);
+        throw failure("more than one process is called " + who + ":" + all);
+    }
+    return found[0];
+}
+
+class live_process : public target
+{
+public:
+    explicit live_process(int pid)
+    {
+        pid_ = pid;
+        name_ =
+            "process " + std::to_string(pid) + " (" + first_line(folder_of(pid) + "/comm") + ")";
+        read_mappings();
+        if (mappings_.empty())
+            check_access();
+        char byte = 0;
+        errno = 0;
+        if (!read(mappings_.front().start, &byte, 1) && (errno == EPERM || errno == ESRCH))
+            unreadable();
+        find_root();
+    }
+
+private:
+    void read_mappings()
+    {
+        std::ifstream maps(folder_of(pid_) + "/maps");
+        for (std::string line; std::getline(maps, line);) {
+            mapping m{};
+            char dash = 0;
+            std::string rights, device, inode;
+            std::istringstream words(line);
+            words >> std::hex >> m.start >> dash >> m.end >> rights >> m.offset >> device >> inode;
+            std::getline(words >> std::ws, m.file);
+            mappings_.push_back(m);
+        }
+    }
+
+    /// Why are there no mappings to see?
+    void check_access() const
+    {
+        if (access(folder_of(pid_).c_str(), F_OK) != 0)
+            throw failure("there is no process " + std::to_string(pid_));
+        std::ifstream maps(folder_of(pid_) + "/maps");
+        maps.peek();
+        if (!maps.is_open() || (maps.bad() || (maps.fail() && !maps.eof())))
+            refused();
+        throw failure(name_ + " has no memory: a kernel thread, or a process that has ended");
+    }
+
+    [[noreturn]] void refused() const
+    {
+        throw failure(
+            "not permitted to look into " + name_ +
+            ": it takes the right to trace it (the same user, or CAP_SYS_PTRACE; see also "
+            "/proc/sys/kernel/yama/ptrace_scope)");
+    }
+
+    [[noreturn]] void unreadable() const override
+    {
+        if (errno == EPERM)
+            refused();
+        if (errno == ESRCH || access(folder_of(pid_).c_str(), F_OK) != 0)
+            throw failure(name_ + " has ended");
+        throw failure("the heap of " + name_ + " could not be read: " + std::strerror(errno));
+    }
+
+    bool read(std::uintptr_t from, void* to, std::size_t size) override
+    {
+        const iovec here{to, size};
+        const iovec there{reinterpret_cast<void*>(from), size};
+        const ssize_t n = process_vm_readv(pid_, &here, 1, &there, 1, 0);
+        return n >= 0 && static_cast<std::size_t>(n) == size;
+    }
+};
+
+} // namespace
+
+std::unique_ptr<target> target::process(const std::string& who)
+{
+    return std::make_unique<live_process>(find_process(who));
+}
+
+} // namespace bsl::tool

@@ -1,0 +1,326 @@
+/*
+ * What is at an address: from the arena down to the byte.
+ */
+#include "tool/commands.hpp"
+#include "tool/target.hpp"
+
+#include "slab/slab.hpp"
+
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+namespace bsl::tool
+{
+
+namespace
+{
+
+/// The pageblock that has the address, as the walk saw it.
+struct seen_block
+{
+    copy_of<pageblock> block;
+    std::vector<page_note> notes;
+    std::vector<page> pages;
+};
+
+struct holder
+{
+    std::uintptr_t thread; ///< 0: a barn
+    unsigned shard;
+};
+
+/// Everything that a walk finds out about one address.
+struct inquiry
+{
+    std::uintptr_t address;
+    std::optional<seen_block> block;
+    std::optional<copy_of<vm_area>> window;
+    std::vector<std::pair<std::uintptr_t, holder>> cached;   ///< in the neighbourhood
+    std::vector<std::pair<std::uintptr_t, unsigned>> listed; ///< blocks of page lists, by order
+    std::vector<std::uintptr_t> listed_by;
+
+    bool is_near(std::uintptr_t at) const { return at <= address && address - at < pageblock_size; }
+};
+
+std::uintptr_t address_of(const void* p)
+{
+    return reinterpret_cast<std::uintptr_t>(p);
+}
+
+visitor questions(inquiry& about)
+{
+    visitor v{};
+    v.context = &about;
+    v.block = [](void* context, const pageblock& copy, const page_note* notes, const page* pages) {
+        auto& mine = *static_cast<inquiry*>(context);
+        if (!mine.is_near(address_of(copy.start)))
+            return;
+        mine.block.emplace();
+        std::memcpy(mine.block->block.bytes, &copy, sizeof copy);
+        mine.block->notes.assign(notes, notes + pages_per_pageblock);
+        mine.block->pages.assign(pages, pages + pages_per_pageblock);
+    };
+    v.window = [](void* context, std::uintptr_t, const vm_area& copy) {
+        auto& mine = *static_cast<inquiry*>(context);
+        if (mine.address - address_of(copy.start) >= copy.reserved)
+            return;
+        mine.window.emplace();
+        std::memcpy(mine.window->bytes, &copy, sizeof copy);
+    };
+    v.thread = [](void* context, std::uintptr_t at, const thread_heap& copy) {
+        auto& mine = *static_cast<inquiry*>(context);
+        const pageset& pages = look::pages_of(copy);
+        for (unsigned order = 0; order < nr_pageset_orders; ++order) {
+            for (unsigned i = 0; i < look::nr_blocks(pages, order) && i < pageset_capacity; ++i) {
+                mine.listed.emplace_back(address_of(look::block(pages, order, i)), order);
+                mine.listed_by.push_back(at);
+            }
+        }
+    };
+    v.cached = [](void* context, std::uintptr_t object, unsigned, std::uintptr_t thread,
+                  unsigned shard) {
+        auto& mine = *static_cast<inquiry*>(context);
+        if (mine.is_near(object))
+            mine.cached.push_back({object, {thread, shard}});
+    };
+    return v;
+}
+
+unsigned long long number(std::uintptr_t n)
+{
+    return n;
+}
+
+void line(const char* name, const std::string& what)
+{
+    std::printf("  %-10s%s\n", name, what.c_str());
+}
+
+template <typename... Values>
+std::string text(const char* form, Values... values)
+{
+    char buffer[256];
+    std::snprintf(buffer, sizeof buffer, form, values...);
+    return buffer;
+}
+
+void print_arena(target& of, const inquiry& about, const snapshot& heap)
+{
+    for (std::size_t i = 0; i < heap.nr_arenas; ++i) {
+        const arena& a = of.space().arenas[i];
+        const std::uintptr_t start = address_of(a.start);
+        if (about.address - start >= a.nr_blocks * pageblock_size)
+            continue;
+        line("arena",
+             text("%zu of %zu, %#llx - %#llx, %zu pageblocks", i, heap.nr_arenas, number(start),
+                  number(start + a.nr_blocks * pageblock_size), a.nr_blocks));
+    }
+}
+
+void print_page(const inquiry& about, unsigned index)
+{
+    static constexpr const char* types[] = {"slab", "run", "none: wholly free"};
+    const pageblock& block = *about.block->block;
+    const auto type = static_cast<unsigned>(block.type);
+    line("pageblock", text("%#llx, type %s, %u of %zu pages free", number(address_of(block.start)),
+                           types[type < nr_migrate_types ? type : nr_migrate_types - 1],
+                           static_cast<unsigned>(block.nr_free), pages_per_pageblock));
+    line("page", text("%u of the pageblock, %s", index,
+                      about.block->notes[index].is_resident ? "resident" : "holds no memory"));
+}
+
+/// Where the object is, if not with the program.
+std::string state_of_object(const inquiry& about, const page& head, const page& word_page,
+                            unsigned index, bool is_single, std::uintptr_t object)
+{
+    const std::uint64_t word = word_page.free_objects[index % objects_per_page_max / 64];
+    if ((word & bit_in_word(index)) != 0)
+        return "free, in its slab";
+    if (is_single && head.free_objects[1] != 0)
+        return "free, kept by a thread";
+    for (const auto& [at, by] : about.cached) {
+        if (at != object)
+            continue;
+        return by.thread != 0
+                   ? text("free, in a sheaf of the thread heap at %#llx", number(by.thread))
+                   : text("free, in a sheaf of the barn of shard %u", by.shard);
+    }
+    return "in use";
+}
+
+void explain_object(target& of, const inquiry& about, const snapshot& heap, unsigned head_index)
+{
+    const page& head = about.block->pages[head_index];
+    const cache_figures& cache = heap.caches[head.cache];
+    const std::uintptr_t start = address_of(head.start);
+    const std::uintptr_t first = start + head.colour * malloc_alignment;
+    const std::size_t pages = cache.is_single ? cache.size >> page_shift : nr_pages(head.order);
+    const auto objects = static_cast<unsigned>((pages << page_shift) / cache.size);
+    const std::size_t index =
+        about.address < first ? objects : (about.address - first) / cache.size;
+    const auto page_index = static_cast<unsigned>(
+        (about.address - address_of(about.block->block->start)) >> page_shift);
+    const bool is_object = index < objects;
+    const std::uintptr_t object = first + index * cache.size;
+    std::string state;
+    if (is_object) {
+        const auto i = static_cast<unsigned>(index);
+        const page& word_page = about.block->pages[head_index + i / objects_per_page_max];
+        state = state_of_object(about, head, word_page, i, cache.is_single, object);
+        std::printf("%#llx: %llu bytes into object %u of cache %s, which is %s%s\n",
+                    number(about.address), number(about.address - object), i, cache.name,
+                    state.c_str(), cache.is_own ? " (by the allocator itself)" : "");
+    } else {
+        std::printf("%#llx: beside the objects of a slab of cache %s\n", number(about.address),
+                    cache.name);
+    }
+    print_arena(of, about, heap);
+    print_page(about, page_index);
+    line("slab",
+         text("%#llx, %zu pages (order %u), %u objects, %u free, home shard %u", number(start),
+              pages, unsigned{head.order}, objects, unsigned{head.nr_free}, unsigned{head.shard}));
+    line("cache", text("%s: objects of %zu bytes", cache.name, cache.size));
+    if (!is_object)
+        return;
+    line("object", text("%zu, at %#llx", index, number(object)));
+    line("offset", text("%llu", number(about.address - object)));
+    line("state", state);
+}
+
+/// The first page of what a page belongs to: slabs of many objects are aligned blocks, and every page
+/// says so; of large objects and runs the first page alone speaks.
+unsigned head_of(const inquiry& about, unsigned index, page_state state)
+{
+    const std::vector<page>& pages = about.block->pages;
+    if (state == page_state::slab && about.block->notes[index].use != page_role::single)
+        return index & ~(static_cast<unsigned>(nr_pages(pages[index].order)) - 1);
+    unsigned at = index;
+    while (at != 0 && pages[at].state != state)
+        --at;
+    return at;
+}
+
+void explain_other_page(target& of, const inquiry& about, const snapshot& heap, unsigned index)
+{
+    std::string what = "a page on its way from one to another";
+    for (std::size_t i = 0; i < about.listed.size(); ++i) {
+        const auto [start, order] = about.listed[i];
+        if (about.address - start < nr_pages(order) << page_shift)
+            what = text("a free page, in the page list of the thread heap at %#llx",
+                        number(about.listed_by[i]));
+    }
+    for (unsigned i = 0; i <= index; ++i) {
+        const page& p = about.block->pages[i];
+        if (p.state == page_state::free && p.lru.next != nullptr && p.start != nullptr &&
+            index - i < p.nr_run_pages)
+            what = "the home of a page frame that is lent to a window";
+    }
+    std::printf("%#llx: %s\n", number(about.address), what.c_str());
+    print_arena(of, about, heap);
+    print_page(about, index);
+}
+
+void explain_page(target& of, const inquiry& about, const snapshot& heap)
+{
+    const auto index = static_cast<unsigned>(
+        (about.address - address_of(about.block->block->start)) >> page_shift);
+    switch (about.block->notes[index].use) {
+    case page_role::slab:
+    case page_role::own_slab:
+    case page_role::single:
+        explain_object(of, about, heap, head_of(about, index, page_state::slab));
+        return;
+    case page_role::run: {
+        const page& head = about.block->pages[head_of(about, index, page_state::run)];
+        const bool known = head.state == page_state::run;
+        std::printf("%#llx: %llu bytes into a run of pages, which is in use\n",
+                    number(about.address),
+                    known ? number(about.address - address_of(head.start)) : 0);
+        print_arena(of, about, heap);
+        print_page(about, index);
+        if (known)
+            line("run",
+                 text("%#llx, %zu pages", number(address_of(head.start)), head.nr_run_pages));
+        return;
+    }
+    case page_role::free_clean:
+    case page_role::free_resident:
+        std::printf("%#llx: a free page\n", number(about.address));
+        print_arena(of, about, heap);
+        print_page(about, index);
+        return;
+    default:
+        explain_other_page(of, about, heap, index);
+    }
+}
+
+void explain_window(const inquiry& about)
+{
+    const vm_area& area = **about.window;
+    const std::size_t offset = about.address - address_of(area.start);
+    const bool is_live = area.state == vm_area_state::live;
+    const char* part = offset < area.lent_end    ? "frames lent by arenas"
+                       : offset < area.size      ? "fresh memory"
+                       : offset < area.committed ? "behind the window's end, writable"
+                                                 : "behind the window's end, room to grow into";
+    std::printf("%#llx: %zu bytes into a window, which is %s\n", number(about.address), offset,
+                is_live ? "in use" : "free, and kept for reuse");
+    line("window", text("%#llx, %zu bytes, %zu writable, %zu reserved",
+                        number(address_of(area.start)), area.size, area.committed, area.reserved));
+    line("part", part);
+    line("offset", text("%zu", offset));
+}
+
+int explain_foreign(const target& of, std::uintptr_t address, const snapshot& heap)
+{
+    for (const mapping& m : of.mappings()) {
+        if (address < m.start || address >= m.end)
+            continue;
+        std::printf("%#llx: not of this heap, but %#llx bytes into a mapping of %s\n",
+                    number(address), number(address - m.start),
+                    m.file.empty() ? "anonymous memory" : m.file.c_str());
+        return 1;
+    }
+    std::printf("%#llx: not of this heap (%zu arenas, %zu windows), and nothing is mapped there\n",
+                number(address), heap.nr_arenas, heap.nr_live_windows + heap.nr_cached_windows);
+    return 1;
+}
+
+std::uintptr_t parse_address(const std::string& text)
+{
+    std::size_t used = 0;
+    unsigned long long value = 0;
+    try {
+        value = std::stoull(text, &used, 0);
+    } catch (const std::exception&) {
+        used = 0;
+    }
+    if (used == 0 || used != text.size())
+        throw failure("'" + text + "' is no address");
+    return value;
+}
+
+} // namespace
+
+int explain(const words& arguments)
+{
+    const options given(arguments, {"core=", "exe="});
+    const bool is_core = given.has("core");
+    if (given.operands().size() != (is_core ? 1 : 2))
+        throw failure("usage: buddyslab why PID ADDRESS | --core FILE [--exe FILE] ADDRESS");
+    inquiry about{};
+    about.address = parse_address(given.operands().back());
+    const auto of = is_core ? target::core(given.value("core"), given.value("exe"))
+                            : target::process(given.operands()[0]);
+    const snapshot& heap = of->walk_once(questions(about));
+    if (about.block)
+        explain_page(*of, about, heap);
+    else if (about.window)
+        explain_window(about);
+    else
+        return explain_foreign(*of, about.address, heap);
+    return 0;
+}
+
+} // namespace bsl::tool

@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""The command looks into processes from outside: each case is a test."""
+import json
+import os
+import pathlib
+import signal
+import stat
+import struct
+import subprocess
+import tempfile
+import time
+
+from harness import *
+
+
+def case_formats_of_redis():
+    """Every report of a redis-server at work is understood by parsers of their own."""
+    with Redis() as redis:
+        wait_until(lambda: cache_of(json.loads(command("stat", "--json", redis.pid)), "kmalloc-320")["live"] > 1000)
+        for _ in range(5):
+            caches = slabinfo(command("slabinfo", redis.pid))
+            assert caches["kmalloc-64"][2] == 64 and caches["kmalloc-4M"][2] == 4 << 20
+            assert sum(c[1] * c[2] for c in caches.values()) > 1 << 20
+            assert sum(buddyinfo(command("buddyinfo", redis.pid))) > 0
+            free, blocks = pagetypeinfo(command("pagetypeinfo", redis.pid))
+            assert blocks["Slab"] > 0 and len(free) == 3
+            vmallocinfo(command("vmallocinfo", redis.pid))
+            assert meminfo(command("meminfo", redis.pid))["MemTotal"] > 1000
+            assert "Node 0, zone   Normal\n  pages free" in command("zoneinfo", redis.pid)
+            assert "kmalloc-" in command("stat", redis.pid)
+            report = json.loads(command("stat", "--json", redis.pid))
+            check_books(report)
+            values = prometheus(command("stat", "--prometheus", redis.pid))
+            parts = [v for (name, _), v in values.items() if name == "buddyslab_memory_bytes"]
+            assert len(parts) == len(PARTS) and sum(parts) == values["buddyslab_mapped_bytes", ""]
+
+
+def case_python_at_rest():
+    """All reports of a process that rests say the same."""
+    script = ("x = [bytes(i % 900) for i in range(50000)]; y = bytearray(20 << 20); "
+              "print('ready', flush=True); input()")
+    with subprocess.Popen(["python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=dict(os.environ, LD_PRELOAD=LIBRARY, PYTHONMALLOC="malloc")) as python:
+        wait_for_ready(python)
+        report = json.loads(command("stat", "--json", python.pid))
+        check_books(report)
+        assert report["exact"] and report["books"]["moving"] == 0
+        caches = slabinfo(command("slabinfo", python.pid))
+        for cache in report["caches"]:
+            active, objects, size, *_, slabs = caches[cache["name"]]
+            assert (active, size, slabs) == (cache["live"], cache["size"], cache["slabs"])
+            assert objects == cache["live"] + cache["cached"] + cache["free"]
+        free, blocks = pagetypeinfo(command("pagetypeinfo", python.pid))
+        orders = buddyinfo(command("buddyinfo", python.pid))
+        zone = report["zone"]
+        assert orders == zone["free_blocks"]
+        untouched = zone["pageblocks"] - zone["online"] - zone["given_back"]
+        assert [sum(n) for n in zip(*free.values())] == orders[:10] + [orders[10] - untouched]
+        pages = sum(n << order for order, n in enumerate(orders)) - (untouched << 10)
+        assert pages == zone["free_resident_pages"] + zone["free_clean_pages"]
+        assert sum(blocks.values()) == zone["online"]
+        live = [a for a in vmallocinfo(command("vmallocinfo", python.pid)) if a[2]]
+        assert len(live) == report["windows"]["live"]
+        assert sum(a[3] for a in live) * 4096 == report["windows"]["live_bytes"] >= 20 << 20
+        total = meminfo(command("meminfo", python.pid))
+        assert total["MemTotal"] == report["mapped"] // 1024
+        for part in PARTS:
+            assert total["Bsl_" + part] == report["books"][part] // 1024
+        python.stdin.close()
+
+
+def case_agrees_with_the_kernel():
+    """What is said to be resident is: the process's RSS from the kernel, within what is not the heap's."""
+    with Load() as load:
+        report = json.loads(command("stat", "--json", load.pid))
+        check_books(report)
+        heap = 0
+        for line in pathlib.Path(f"/proc/{load.pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                heap = int(line.split()[1]) * 1024
+        books = report["books"]
+        small = 20000 * 2048
+        window = 9 << 20
+        resident = sum(books[p] for p in ("live", "cached", "slab_free", "free_pages")) - (1 << 20) + window
+        assert small + window <= resident
+        assert resident - (1 << 20) <= heap <= resident + (4 << 20), (resident, heap)
+
+
+def case_population():
+    """What the program holds is what is reported, to the object."""
+    with Load() as load:
+        report = json.loads(command("stat", "--json", load.pid))
+        check_books(report)
+        assert report["exact"]
+        assert cache_of(report, "kmalloc-2k")["live"] == 20000
+        assert cache_of(report, "kmalloc-1M")["live"] == 1
+        windows = report["windows"]
+        assert windows["live"] == 1 and windows["live_bytes"] == 9 << 20, windows
+        assert windows["cached"] == 1 and windows["cached_bytes"] == 30 << 20, windows
+        assert report["zone"]["run_pages"] == 5
+
+
+def case_why():
+    """Addresses are explained, of every kind."""
+    with Load() as load:
+        def why(address, status=0):
+            return command("why", load.pid, hex(address), status=status).splitlines()
+
+        at = load.at
+        head, *rest = why(at["object"] + 77)
+        assert head.endswith("of cache kmalloc-2k, which is in use") and ": 77 bytes into object" in head, head
+        facts = dict(line.split(maxsplit=1) for line in rest)
+        assert facts["state"] == "in use" and facts["offset"] == "77"
+        assert facts["object"].endswith(hex(at["object"])) and "resident" in facts["page"]
+        assert "objects of 2048 bytes" in facts["cache"]
+        assert "free, in a sheaf of the thread heap at 0x" in why(at["freed"] + 1)[0]
+        assert "of cache kmalloc-1M, which is in use" in why(at["large"] + 999999)[0]
+        assert ": 999999 bytes into object 0" in why(at["large"] + 999999)[0]
+        assert "5000000 bytes into a window, which is in use" in why(at["window"] + 5000000)[0]
+        assert "a window, which is free, and kept for reuse" in why(at["old_window"] + 12)[0]
+        assert "8193 bytes into a run of pages, which is in use" in why(at["run"] + 8193)[0]
+        assert "a mapping of [stack]" in why(at["stack"], status=1)[0]
+        assert "nothing is mapped there" in why(0x123, status=1)[0]
+        assert "a free page" in why((at["run"] | 0x3fffff) & ~0xfff)[0]
+
+
+def case_stopped():
+    """A process that is stopped can be looked into; so can one that is found by its name."""
+    with Load(2) as load:
+        os.kill(load.pid, signal.SIGSTOP)
+        wait_until(lambda: state_of(load.pid) == "T")
+        report = json.loads(command("stat", "--json", load.pid))
+        check_books(report)
+        assert cache_of(report, "kmalloc-2k")["live"] == 20000
+        again = json.loads(command("stat", "--json", load.pid))
+        assert report == again, "nothing has moved"
+        os.kill(load.pid, signal.SIGCONT)
+        load.finish()
+
+
+def case_core():
+    """A core dump says what the process would have said."""
+    with Load() as load, tempfile.TemporaryDirectory() as folder:
+        core = f"{folder}/core.{load.pid}"
+        subprocess.run(["gcore", "-o", f"{folder}/core", str(load.pid)], check=True, capture_output=True)
+        os.kill(load.pid, signal.SIGSTOP)
+        for report in ("slabinfo", "buddyinfo", "vmallocinfo", "zoneinfo", "meminfo"):
+            assert command(report, "--core", core) == command(report, load.pid), report
+        for name in ("object", "freed", "large", "window", "run"):
+            address = hex(load.at[name] + 5)
+            assert command("why", "--core", core, "--exe", LOAD, address) == command("why", load.pid, address)
+        cut = pathlib.Path(folder) / "cut"
+        cut.write_bytes(pathlib.Path(core).read_bytes()[:200000])
+        assert "buddyslab: " in command("slabinfo", "--core", cut, status=2)
+        assert "is no core dump" in command("slabinfo", "--core", LOAD, status=2)
+
+
+def case_at_full_speed():
+    """A thousand looks at a process that allocates as fast as it can: no sum is wrong."""
+    with Load(2) as load:
+        with subprocess.Popen([COMMAND, "stat", "--json", "--every", "0.001", "--count", "1000", str(load.pid)],
+                              stdout=subprocess.PIPE, text=True) as look:
+            seen = 0
+            for line in look.stdout:
+                report = json.loads(line)
+                check_books(report)
+                # the threads leave these alone
+                assert cache_of(report, "kmalloc-2k")["live"] == 20000
+                assert report["books"]["live"] < 200 << 20 and report["books"]["live"] > 40 << 20
+                assert report["mapped"] < 400 << 20
+                assert report["windows"]["live"] >= 1
+                seen += 1
+        assert look.returncode == 0 and seen == 1000, seen
+        assert load.finish() > 0
+
+
+def refused(*arguments, environment=None):
+    return command(*arguments, status=2, environment=environment)
+
+
+def case_no_process():
+    assert refused("stat", 999999999) == "buddyslab: there is no process 999999999\n"
+    assert refused("stat", "no-such-program") == "buddyslab: there is no process no-such-program\n"
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    assert "there is no process" in refused("slabinfo", ended.pid)
+    assert "unknown option --colour" in refused("stat", "--colour", 1)
+    assert "there is no command look" in refused("look", 1)
+    assert "usage: buddyslab why" in refused("why", 1)
+    assert "'blue' is no address" in refused("why", os.getpid(), "blue")
+
+
+def case_without_buddyslab():
+    with subprocess.Popen(["sleep", "100"]) as sleep:
+        wait_until(lambda: state_of(sleep.pid) == "S")
+        said = refused("stat", sleep.pid)
+        sleep.kill()
+    assert said == f"buddyslab: process {sleep.pid} (sleep) does not have libbuddyslab\n", said
+
+
+def case_zombie():
+    with subprocess.Popen(["true"]) as child:
+        wait_until(lambda: state_of(child.pid) == "Z")
+        assert "has no memory: a kernel thread, or a process that has ended" in refused("stat", child.pid)
+
+
+def case_other_version():
+    """A library with other structures is recognised, and named."""
+    with tempfile.TemporaryDirectory() as folder:
+        other = pathlib.Path(folder) / "libbuddyslab.so"
+        image = bytearray(pathlib.Path(LIBRARY).resolve().read_bytes())
+        magic = b"buddyslab root\0\0"
+        places = [i for i in range(len(image)) if image.startswith(magic, i)]
+        # the table starts with it: its version and size, which are followed by the layout, come next
+        place = next(i for i in places if struct.unpack_from("<I", image, i + 16)[0] == 1)
+        struct.pack_into("<I", image, place + 16, 7)
+        image[place + 32:place + 38] = b"9.8.7\0"
+        other.write_bytes(image)
+        with Load(library=str(other)) as load:
+            said = refused("stat", load.pid)
+    assert "(load) has another libbuddyslab: version 9.8.7 (layout 7, 0x" in said, said
+    assert "this command reads layout 1, 0x" in said, said
+
+
+def case_deleted_library():
+    """The library's file is gone: everything is in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "renamed.so"
+        copy.write_bytes(pathlib.Path(LIBRARY).resolve().read_bytes())
+        with Load(library=str(copy)) as load:
+            copy.unlink()
+            assert cache_of(json.loads(command("stat", "--json", load.pid)), "kmalloc-2k")["live"] == 20000
+
+
+def elf32_that_pauses():
+    """A 32-bit program of two instructions more than none: pause(), for ever."""
+    code = bytes.fromhex("b81d000000" "cd80" "ebf7")  # mov eax, 29; int 0x80; jmp
+    base = 0x08048000
+    head = b"\x7fELF\x01\x01\x01" + bytes(9)
+    head += struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + 84, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    part = struct.pack("<IIIIIIII", 1, 0, base, base, 84 + len(code), 84 + len(code), 5, 0x1000)
+    return head + part + code
+
+
+def case_32_bit():
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "small"
+        program.write_bytes(elf32_that_pauses())
+        program.chmod(0o755)
+        try:
+            process = subprocess.Popen([program])
+        except OSError as error:
+            print(f"skipped: this kernel runs no 32-bit programs ({error})")
+            raise SystemExit(77)
+        with process:
+            said = refused("stat", process.pid)
+            process.kill()
+    assert f"process {process.pid} (small) is a 32-bit process: libbuddyslab is for 64 bits" in said, said
+
+
+def case_not_permitted():
+    """Without the right to trace: a message that says what it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        copy = pathlib.Path(folder) / "buddyslab"
+        copy.write_bytes(pathlib.Path(COMMAND).read_bytes())
+        copy.chmod(0o755)
+        with Load(0, "protected") as load:
+            as_other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+            done = subprocess.run([*as_other, copy, "stat", str(load.pid)], capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout
+    assert f"not permitted to look into process {load.pid} (load): it takes the right to trace it" in done.stderr, done.stderr
+
+
+def case_slabtop():
+    """The real slabtop reads our slabinfo: it is shown a file in the place of the kernel's."""
+    with Load() as load, tempfile.NamedTemporaryFile("w") as file:
+        file.write(command("slabinfo", load.pid))
+        file.flush()
+        namespace = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
+        mount = f"mount --bind {file.name} /proc/slabinfo"
+        if subprocess.run([*namespace, "sh", "-c", mount], capture_output=True).returncode != 0:
+            print("skipped: this system allows no mount namespace; other cases read slabinfo with a parser")
+            raise SystemExit(77)
+        done = subprocess.run([*namespace, "sh", "-c", mount + " && slabtop -o -s c"], capture_output=True,
+                              text=True, env=dict(os.environ, TERM="dumb"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any("Active / Total Objects" in line for line in lines), done.stdout
+    first = lines[next(i for i, line in enumerate(lines) if "OBJS ACTIVE" in line) + 1].split()
+    # OBJS ACTIVE USE SIZE SLABS OBJ/SLAB CACHE-SIZE NAME, the largest cache first
+    assert first[1] == "20000" and first[7] == "kmalloc-2k", first
+
+
+def case_file_for_prometheus():
+    """The report in a file is always a whole one; it stays when the process has ended."""
+    with tempfile.TemporaryDirectory() as folder, Load(1) as load:
+        file = pathlib.Path(folder) / "heap.prom"
+        writer = subprocess.Popen([COMMAND, "stat", "--prometheus", "--every", "0.005", "--output", file, str(load.pid)])
+        wait_until(file.exists)
+        for _ in range(200):
+            prometheus(file.read_text())
+            time.sleep(0.002)
+        load.finish()
+        assert writer.wait(timeout=60) == 0
+        assert prometheus(file.read_text())["buddyslab_mapped_bytes", ""] > 40 << 20
+
+
+run_case(globals())

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""The pictures: the heap map as SVG and as a page, and the live screen."""
+import html
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import xml.etree.ElementTree as xml
+
+from harness import *
+
+PAGE = 4096
+
+
+def stop(pid):
+    """From here on all figures are of one time."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(pid) == "T")
+
+
+def data_of(page):
+    found = re.search(r'<script id="data" type="application/json">\n(.*?)\n</script>', page, re.DOTALL)
+    return json.loads(found[1])
+
+
+def pages_by_cache(data, frame):
+    pages = {}
+    for block in frame["blocks"]:
+        runs = list(zip(*[iter(block["runs"])] * 4))
+        assert sum(n for n, *_ in runs) == 1024, block["start"]
+        for n, look, cache, fill in runs:
+            if data["holdsObjects"][look]:
+                name = frame["caches"][cache]["name"]
+                pages[name] = pages.get(name, 0) + n
+            assert 0 <= fill <= data["fillSteps"]
+    return pages
+
+
+def check_page(page, report):
+    """The picture has the pages that the report counts."""
+    data = data_of(page)
+    (frame,) = data["frames"]
+    assert pages_by_cache(data, frame) == {c["name"]: c["bytes"] // PAGE for c in report["caches"]}
+    assert frame["books"] == report["books"]
+    looks = [0] * len(data["looks"])
+    for block in frame["blocks"]:
+        for i in range(0, len(block["runs"]), 4):
+            looks[block["runs"][i + 1]] += block["runs"][i]
+    count = dict(zip(data["looks"], looks))
+    zone = report["zone"]
+    assert len(frame["blocks"]) == zone["online"]
+    assert count["free, no memory"] == zone["free_clean_pages"]
+    assert count["free, resident"] == zone["free_resident_pages"]
+    assert count["run of pages"] == zone["run_pages"]
+    assert count["in a thread's list"] == zone["listed_pages"]
+    assert count["lent to window"] * PAGE == report["windows"]["lent_bytes"]
+    assert count["on its way"] * PAGE == report["books"]["moving"]
+
+
+def case_map_page():
+    """The page's data agree with slabinfo and the other reports."""
+    with Redis() as redis:
+        wait_until(lambda: cache_of(json.loads(command("stat", "--json", redis.pid)), "kmalloc-320")["live"] > 1000)
+        stop(redis.pid)
+        page = command("map", "--html", redis.pid)
+        report = json.loads(command("stat", "--json", redis.pid))
+        check_page(page, report)
+        caches = slabinfo(command("slabinfo", redis.pid))
+        for cache in data_of(page)["frames"][0]["caches"][1:]:
+            active, _, size, *_, slabs = caches[cache["name"]]
+            assert (cache["live"], cache["size"], cache["slabs"]) == (active, size, slabs), cache
+    assert "http" not in page.replace("http://www.w3.org", ""), "it needs nothing from elsewhere"
+
+
+def case_map_of_stitched_windows():
+    """Homes whose frames are in windows, pages in threads' lists, and runs are told apart."""
+    script = ("x = [bytearray(40000) for i in range(3000)]; x = None; y = bytearray(90 << 20); "
+              "print('ready', flush=True); input()")
+    environment = dict(os.environ, LD_PRELOAD=LIBRARY, PYTHONMALLOC="malloc",
+                       BUDDYSLAB="dirty_large_max=1G dirty_max=1G decay_ms=3600000")
+    with subprocess.Popen(["python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=environment) as python:
+        wait_for_ready(python)
+        report = json.loads(command("stat", "--json", python.pid))
+        check_books(report)
+        assert report["windows"]["lent_bytes"] > 16 << 20, report["windows"]
+        check_page(command("map", "--html", python.pid), report)
+        python.stdin.close()
+
+
+def case_map_svg():
+    """The picture is SVG, and its squares and bars are the pageblocks and windows."""
+    with Load() as load:
+        report = json.loads(command("stat", "--json", load.pid))
+        picture = xml.fromstring(command("map", load.pid))
+        name = "{http://www.w3.org/2000/svg}"
+        assert picture.tag == name + "svg"
+        titles = [t.text for t in picture.iter(name + "title")]
+        assert len(titles) == report["zone"]["online"]
+        free = sum(int(re.search(r": (\d+) free pages", t)[1]) for t in titles)
+        assert free == report["zone"]["free_resident_pages"] + report["zone"]["free_clean_pages"]
+        texts = [t.text for t in picture.iter(name + "text")]
+        assert f"The heap of process {load.pid} (load)" in texts
+        assert any("9.0 MiB" in t for t in texts) and any("30.0 MiB, kept for reuse" in t for t in texts)
+        height = float(picture.get("height"))
+        for rect in picture.iter(name + "rect"):
+            assert float(rect.get("y")) + float(rect.get("height")) <= height
+
+
+def case_map_animation():
+    """Several snapshots of a process at work; each is whole."""
+    with Load(2) as load, tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "heap.html"
+        assert command("map", "--snapshots", 5, "--every", "0.05", "--output", file, load.pid) == ""
+        data = data_of(file.read_text())
+        assert len(data["frames"]) == 5
+        times = [f["time"] for f in data["frames"]]
+        assert times == sorted(set(times))
+        for frame in data["frames"]:
+            pages_by_cache(data, frame)
+            assert sum(frame["books"].values()) == frame["mapped"]
+        assert "make an animation, which is HTML" in command("map", "--snapshots", 2, load.pid, status=2)
+
+
+def case_map_in_chromium():
+    """A browser draws the page, and its figures are those of slabinfo."""
+    browser = next((b for b in ("chromium", "chromium-browser", "google-chrome") if shutil.which(b)), None)
+    assert browser, "this test is registered only where there is one"
+    with Load() as load, tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "heap.html"
+        command("map", "--output", file, load.pid)
+        report = json.loads(command("stat", "--json", load.pid))
+        picture = pathlib.Path(folder) / "heap.png"
+        options = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,800",
+                   f"--user-data-dir={folder}/profile"]
+        dom = subprocess.run([*options, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120).stdout
+        subprocess.run([*options, f"--screenshot={picture}", file.as_uri()], capture_output=True, timeout=120)
+        assert picture.stat().st_size > 10000
+    rows = re.findall(r"<tr><td>([\w-]+)</td><td>(\d+)</td><td>[^<]*</td><td>(\d+)</td><td>(\d+)</td></tr>",
+                      re.search(r'<table id="figures">(.*?)</table>', dom, re.DOTALL)[1])
+    shown = {name: (int(pages), int(live), int(slabs)) for name, pages, live, slabs in rows}
+    assert shown == {c["name"]: (c["bytes"] // PAGE, c["live"], c["slabs"]) for c in report["caches"]}, shown
+    assert f"The heap of process {load.pid} (load)" in html.unescape(dom)
+
+
+class Tmux:
+    """A terminal of 80 by 24 in which a command runs."""
+
+    def __init__(self, *words):
+        self.folder = tempfile.mkdtemp()
+        self.socket = self.folder + "/tmux"
+        line = " ".join(map(str, words)) + "; echo left with $?; sleep 100"
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24", line)
+
+    def tmux(self, *words):
+        return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *words], capture_output=True, text=True,
+                              check=True).stdout
+
+    def screen(self):
+        return self.tmux("capture-pane", "-p").splitlines()
+
+    def wait_for(self, condition):
+        wait_until(lambda: condition(self.screen()))
+        return self.screen()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["tmux", "-S", self.socket, "kill-server"], capture_output=True)
+        shutil.rmtree(self.folder)
+
+
+def caches_on(screen):
+    """The lines of the table: (columns, name)."""
+    title = next((i for i, line in enumerate(screen) if "LIVE  CACHED" in line), None)
+    lines = [] if title is None else [line.split() for line in screen[title + 1:] if line.strip()]
+    return [(line[:-1], line[-1]) for line in lines]
+
+
+def case_top_screen():
+    """The live screen in 80 columns and 24 lines: sorted by the keys of slabtop, and left by q."""
+    with Load(1) as load, Tmux(COMMAND, "top", "--delay", "0.2", load.pid) as terminal:
+        screen = terminal.wait_for(lambda s: len(caches_on(s)) > 10)
+        assert len(screen) == 24 and all(len(line) <= 80 for line in screen), screen
+        assert screen[0].startswith(f" process {load.pid} (load): ") and "sorted by cache size" in screen[0]
+        assert screen[1].startswith(" Active / Total Objects (% used)    : ")
+        first, name = caches_on(screen)[0]
+        assert name == "kmalloc-2k" and first[0] == "20000" and first[4] == "2048", first
+        for key, title, column in (("s", "object size", 4), ("n", "name", None), ("l", "slabs", 5), ("w", "waste", 7),
+                                   ("u", "use", 3), ("a", "live objects", 0), ("c", "cache size", 6)):
+            terminal.tmux("send-keys", key)
+            screen = terminal.wait_for(lambda s: f"sorted by {title}" in s[0] and len(caches_on(s)) > 10)
+            rows = caches_on(screen)
+            values = [n if column is None else int(c[column].rstrip("%")) for c, n in rows]
+            assert values == sorted(values, reverse=column is not None), (title, values)
+        terminal.tmux("resize-window", "-x", "100", "-y", "40")
+        terminal.wait_for(lambda s: len(caches_on(s)) > 25)
+        terminal.tmux("send-keys", "q")
+        screen = terminal.wait_for(lambda s: any("left with 0" in line for line in s))
+        assert not any("LIVE  CACHED" in line for line in screen), "the screen is as it was before"
+
+
+def case_top_end():
+    """When the process ends, so does top, and says why; the terminal is as it was."""
+    with Load() as load, Tmux(COMMAND, "top", "--delay", "0.1", load.pid) as terminal:
+        terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+        load.finish()
+        screen = terminal.wait_for(lambda s: any("left with 2" in line for line in s))
+        assert any(f"buddyslab: process {load.pid} (load) has ended" in line for line in screen), screen
+
+
+def case_top_once():
+    """One screen for scripts: all caches, no control sequences."""
+    with Load() as load:
+        once = command("top", "--once", load.pid)
+        assert "\033" not in once
+        rows = {name: columns for columns, name in caches_on(once.splitlines())}
+        report = json.loads(command("stat", "--json", load.pid))
+        assert {c["name"] for c in report["caches"]} == set(rows)
+        for cache in report["caches"]:
+            live, cached, free, _, size, slabs, kib, *_ = rows[cache["name"]]
+            assert (int(live), int(cached), int(free)) == (cache["live"], cache["cached"], cache["free"])
+            assert (int(size), int(slabs), int(kib)) == (cache["size"], cache["slabs"], cache["bytes"] // 1024)
+        names = [n for _, n in caches_on(command("top", "--once", "--sort", "n", load.pid).splitlines())]
+        assert names == sorted(names)
+        assert "top needs a terminal; --once" in command("top", load.pid, status=2)
+        assert "there is no key 'x' to sort by" in command("top", "--sort", "x", load.pid, status=2)
+
+
+run_case(globals())
