@@ -51,7 +51,9 @@ endfunction()
 # Compiles and links the command `buddyslab`: ordinary C++, with exceptions and its own runtime.
 function(buddyslab_compile_command target)
     target_compile_features(${target} PRIVATE cxx_std_20)
-    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF OUTPUT_NAME buddyslab)
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF
+        OUTPUT_NAME buddyslab
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin) # Ninja takes a file for the target's name
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
     target_compile_definitions(${target} PRIVATE BUDDYSLAB_CHECK_LEVEL=${BUDDYSLAB_CHECK_LEVEL})
     file(RELATIVE_PATH library /${CMAKE_INSTALL_BINDIR}

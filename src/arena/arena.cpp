@@ -3,6 +3,7 @@
 #include "arena/class_map.hpp"
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
+#include "base/probe.hpp"
 #include "config/params.hpp"
 #include "host/vm.hpp"
 
@@ -120,6 +121,7 @@ bool grow_by(std::size_t nr_blocks)
         next_hint.store(start + size, std::memory_order_relaxed);
     const std::size_t before = mapped_bytes.fetch_add(size, std::memory_order_relaxed);
     host::advise_huge(start, size, before >= param.huge_pages_from);
+    BSL_PROBE2(grow, start, size);
 
     mutex_guard guard(arena_lock);
     made->next = arenas.load(std::memory_order_relaxed);

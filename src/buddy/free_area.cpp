@@ -1,6 +1,7 @@
 #include "buddy/free_area.hpp"
 
 #include "base/check.hpp"
+#include "base/probe.hpp"
 
 namespace bsl
 {
@@ -92,6 +93,8 @@ unsigned take_block(pageblock& block, unsigned order, residency kind)
     auto first = static_cast<unsigned>((bit - start) << from);
     remove(block, first, from, which);
 
+    if (from != order)
+        BSL_PROBE3(block_split, block.start, from, order);
     while (from > order) {
         --from;
         const std::size_t half = nr_pages(from);
@@ -115,6 +118,7 @@ void give_block(pageblock& block, unsigned first, unsigned order)
             break;
         first &= buddy; // the merged block starts at the lower half
         ++order;
+        BSL_PROBE3(block_merge, block.start, first, order);
     }
     insert(block, first, order);
 }

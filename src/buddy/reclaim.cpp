@@ -2,6 +2,7 @@
 
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
+#include "base/probe.hpp"
 #include "config/params.hpp"
 #include "host/clock.hpp"
 #include "host/vm.hpp"
@@ -106,6 +107,7 @@ void discard_pages(char* start, std::size_t pages)
                 block.dirty.clear(inner_from, inner_to - inner_from);
                 bytes_returned.fetch_add(size, std::memory_order_relaxed);
                 calls_made.fetch_add(1, std::memory_order_relaxed);
+                BSL_PROBE2(purge, at, size);
             }
         }
         from = block.dirty.find(to, end, true);

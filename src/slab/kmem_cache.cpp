@@ -19,6 +19,7 @@
 #include "arena/mem_section.hpp"
 #include "arena/memblock.hpp"
 #include "base/check.hpp"
+#include "base/probe.hpp"
 #include "host/sysinfo.hpp"
 #include "host/thread.hpp"
 #include "host/vm.hpp"
@@ -197,6 +198,7 @@ refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
         n = take_from_new_slab(*home, *slab, objects, want, use);
     }
     populate(use);
+    BSL_PROBE2(refill, &name_[0], n);
     return {n, use.zeros};
 }
 
@@ -352,6 +354,7 @@ std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_place* p
 
 void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
 {
+    BSL_PROBE2(flush, &name_[0], n);
     object_place places[sheaf_capacity_max];
     VM_BUG_ON(n == 0 || n > sheaf_capacity_max);
     list_head emptied;

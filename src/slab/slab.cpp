@@ -7,6 +7,7 @@
 #include "arena/class_map.hpp"
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
+#include "base/probe.hpp"
 
 namespace bsl
 {
@@ -62,6 +63,7 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
     head.colour = 0;
     if (!is_single())
         page_classes.set(start, used, size_class_);
+    BSL_PROBE3(slab_new, &name_[0], start, used);
     return &head;
 }
 
@@ -71,6 +73,7 @@ void kmem_cache::free_slab(pageset* pages, page& head) const
     const unsigned order = head.order;
     const std::size_t used = slab_pages(order);
     char* start = head.start;
+    BSL_PROBE3(slab_free, &name_[0], start, used);
     if (!is_single())
         page_classes.set(start, used, 0);
     const std::size_t described = is_single() ? 1 : used;

@@ -19,20 +19,20 @@ std::string own_library()
     const std::string self(path, n > 0 ? static_cast<std::size_t>(n) : 0);
     const std::string folder = self.substr(0, self.rfind('/'));
     for (const std::string& candidate :
-         {folder + "/libbuddyslab.so", folder + "/" BUDDYSLAB_LIBRARY_FROM_HERE}) {
+         {folder + "/" BUDDYSLAB_LIBRARY_FROM_HERE, folder + "/../libbuddyslab.so"}) {
         if (access(candidate.c_str(), R_OK) != 0)
             continue;
-        char* whole = candidate.find("/../") == std::string::npos
-                          ? nullptr
-                          : realpath(candidate.substr(0, candidate.rfind('/')).c_str(), nullptr);
+        // The name stays: it is the folder that must not be relative.
+        char* place = realpath(candidate.substr(0, candidate.rfind('/')).c_str(), nullptr);
         const std::string found =
-            whole == nullptr ? candidate : whole + candidate.substr(candidate.rfind('/'));
-        std::free(whole);
+            place == nullptr ? candidate : place + candidate.substr(candidate.rfind('/'));
+        std::free(place);
         if (found.find_first_of(" :") != std::string::npos)
             throw failure("LD_PRELOAD cannot name a path with a space or a colon: " + found);
         return found;
     }
-    throw failure("libbuddyslab.so.0 is neither in " + folder + " nor in its installed place");
+    throw failure("libbuddyslab.so.0 is not where " + self +
+                  " looks for it: " BUDDYSLAB_LIBRARY_FROM_HERE " from there");
 }
 
 void preload(const std::string& library)

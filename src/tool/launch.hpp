@@ -8,7 +8,7 @@
 namespace bsl::tool
 {
 
-/// Our library: beside this command in a build tree, or where it is installed.  Throws if it is not there.
+/// Our library: where it is installed, or in the build tree.  Throws if it is not there.
 std::string own_library();
 
 /// LD_PRELOAD with `library` before what is there already.

@@ -1,6 +1,7 @@
 #include "vmalloc/vmalloc.hpp"
 
 #include "base/check.hpp"
+#include "base/probe.hpp"
 #include "config/params.hpp"
 #include "host/vm.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -195,6 +196,7 @@ void* publish_new(vm_area& area)
     ++counts.made;
     if (area.lent_end != 0)
         ++counts.stitched;
+    BSL_PROBE3(window_new, area.start, area.size, area.lent_end);
     return area.start;
 }
 
@@ -273,6 +275,7 @@ vfree_result vfree(vm_area& area, void* p)
             ++counts.returned_calls;
         }
     }
+    BSL_PROBE2(window_free, p, keep);
     if (!keep)
         destroy_vm_area(area);
     if (is_over)

@@ -11,6 +11,9 @@ import xml.etree.ElementTree as xml
 from harness import *
 
 
+LIBRARY_LINK = os.path.dirname(os.path.dirname(COMMAND)) + "/libbuddyslab.so"
+
+
 def start(*words, environment=None, **more):
     clean = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "BUDDYSLAB")}
     return subprocess.run([COMMAND, *words], capture_output=True, text=True, env=dict(clean, **(environment or {})),
@@ -23,7 +26,7 @@ def case_run_parameters():
     done = start("run", "--decay_ms=5", "--stats", "--", *show, environment={"BUDDYSLAB": "slab_debug=F", "LD_PRELOAD": "libm.so.6"},
                  input="in\n")
     first, line, mapped = done.stdout.splitlines()
-    assert first == f"slab_debug=F decay_ms=5 report=exit|{os.path.dirname(COMMAND)}/libbuddyslab.so:libm.so.6", first
+    assert first == f"slab_debug=F decay_ms=5 report=exit|{LIBRARY_LINK}:libm.so.6", first
     assert line == "in" and int(mapped) > 0 and done.returncode == 0
     assert done.stderr.startswith("err\n") or "\nerr\n" in done.stderr
     assert "buddyslab: calls: malloc " in done.stderr
@@ -47,7 +50,7 @@ def case_run_refuses():
         copy = pathlib.Path(folder) / "buddyslab"
         shutil.copy(COMMAND, copy)
         done = subprocess.run([copy, "run", "true"], capture_output=True, text=True)
-        assert done.returncode == 2 and "libbuddyslab.so.0 is neither in " in done.stderr, done.stderr
+        assert done.returncode == 2 and "libbuddyslab.so.0 is not where " in done.stderr, done.stderr
 
 
 def case_compare():
