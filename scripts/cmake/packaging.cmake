@@ -18,6 +18,7 @@ install(TARGETS buddyslab buddyslab_static
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(TARGETS buddyslab_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+install(FILES scripts/gdb/buddyslab.py DESTINATION ${CMAKE_INSTALL_DATADIR}/buddyslab COMPONENT runtime)
 install(DIRECTORY include/buddyslab DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 
 # Both descriptions find the rest of the package from where they lie themselves, so that the
