@@ -100,7 +100,7 @@ inline constexpr std::size_t large_crowd = 32;
 
 /// Objects above slab_size_max that a thread keeps, one of each class: so many bytes in all, or a single
 /// larger one.
-inline constexpr std::size_t thread_large_bytes_max = 256 * kib;
+inline constexpr std::size_t thread_large_bytes_max = 1024 * kib;
 inline constexpr std::size_t thread_largest_max = 4 * mib;
 
 /// Bytes that a thread gives back to slabs between two looks at their holes.

@@ -324,7 +324,7 @@ unsigned class_of_aligned(std::size_t alignment, std::size_t size)
 {
     const std::size_t rounded = round_up(size == 0 ? 1 : size, alignment);
     unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of(rounded);
-    while (size_class < nr_classes && class_size(size_class) % alignment != 0)
+    while (size_class < nr_classes && (class_size(size_class) & (alignment - 1)) != 0)
         ++size_class;
     return size_class;
 }
@@ -393,8 +393,8 @@ void* calloc(std::size_t nr, std::size_t size) noexcept
     if (__builtin_mul_overflow(nr, size, &total))
         return out_of_memory();
     thread_bins* mine = this_thread.bins;
-    if (total - 1 < small_size_max && mine != nullptr) [[likely]] {
-        const std::size_t size_class = (total + malloc_alignment - 1) / malloc_alignment;
+    if (total - 1 < slab_size_max && mine != nullptr) [[likely]] {
+        const unsigned size_class = class_of(total);
         if (void* object = mine->of_class[size_class].pop()) [[likely]]
             return std::memset(object, 0, total);
     }

@@ -288,12 +288,22 @@ std::size_t thread_heap::count_large_bytes() const
     return sum;
 }
 
+namespace
+{
+
+/// By the owner or anybody else.
+void* take_kept(std::atomic<void*>& slot)
+{
+    if (slot.load(std::memory_order_relaxed) == nullptr)
+        return nullptr;
+    return slot.exchange(nullptr, std::memory_order_acquire);
+}
+
+} // namespace
+
 void* thread_heap::take_large(unsigned size_class)
 {
-    std::atomic<void*>& kept = large_[size_class - nr_slab_classes];
-    if (kept.load(std::memory_order_relaxed) == nullptr)
-        return nullptr;
-    void* object = kept.exchange(nullptr, std::memory_order_acquire);
+    void* object = take_kept(large_[size_class - nr_slab_classes]);
     if (object != nullptr)
         large_bytes_ -= class_size(size_class);
     return object;
@@ -306,14 +316,19 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
     if (large_bytes_ + size > limit) {
         // Others may have drained some; they leave the sum to the owner.
         large_bytes_ = count_large_bytes();
-        const bool alone = large_bytes_ == 0 && size <= share_of(thread_largest_max);
-        if (large_bytes_ + size > limit && !alone)
+        if (large_bytes_ + size > limit && size > share_of(thread_largest_max))
             return false;
+        if (large_bytes_ + size > limit && large_bytes_ != 0) {
+            mutex_guard guard(lock);
+            drain_large(); // what was freed last is what is asked for next
+            large_bytes_ = 0;
+        }
     }
-    void* expected = nullptr;
-    if (!large_[size_class - nr_slab_classes].compare_exchange_strong(expected, object,
-                                                                      std::memory_order_release))
+    // Others only take what is in the slot, so an empty one stays empty.
+    std::atomic<void*>& slot = large_[size_class - nr_slab_classes];
+    if (slot.load(std::memory_order_relaxed) != nullptr)
         return false;
+    slot.store(object, std::memory_order_release);
     large_bytes_ += size;
     return true;
 }
@@ -321,7 +336,7 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
 void thread_heap::drain_large()
 {
     for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
-        void* object = large_[c - nr_slab_classes].exchange(nullptr, std::memory_order_acquire);
+        void* object = take_kept(large_[c - nr_slab_classes]);
         if (object == nullptr)
             continue;
         unpark(object);

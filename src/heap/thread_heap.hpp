@@ -51,7 +51,7 @@ public:
 
     /// The same for classes whose objects have a slab each: take_large() is nullptr and keep_large()
     /// false when the thread keeps none, or has enough; the slabs are next then.  Owner only; without
-    /// the lock, an atomic exchange each.
+    /// the lock, but where others have to give way.
     void* take_large(unsigned size_class);
     bool keep_large(void* object, unsigned size_class);
 
