@@ -198,4 +198,26 @@ def case_no_file():
     assert "report_signal=65: expected a number from 0 to 64" in errors
 
 
+def kernel_names_mappings():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    at = libc.mmap(None, ctypes.c_size_t(4096), 3, 0x22, -1, ctypes.c_long(0))
+    return libc.prctl(0x53564D41, 0, ctypes.c_ulong(at), ctypes.c_ulong(4096), b"a name") == 0
+
+
+def case_names():
+    """The mappings have names where the kernel can name them; elsewhere everything is as before."""
+    with Load(parameters="name_mappings=1") as load:
+        maps = pathlib.Path(f"/proc/{load.pid}/maps").read_text()
+        assert cache_of(json.loads(command("stat", "--json", load.pid)), "kmalloc-2k")["live"] == 20000
+    if not kernel_names_mappings():
+        assert "buddyslab arena" not in maps
+        print("this kernel names no mappings (CONFIG_ANON_VMA_NAME): that asking does no harm is all that was tested")
+        return
+    for name in ("arena", "tables", "window"):
+        assert f"[anon:buddyslab {name}]" in maps, maps
+    with Load() as load:
+        assert "[anon:buddyslab" not in pathlib.Path(f"/proc/{load.pid}/maps").read_text()
+
+
 run_case(globals())
