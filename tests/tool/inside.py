@@ -68,7 +68,7 @@ def case_signals_at_full_speed():
             tasks = [int(t) for t in os.listdir(f"/proc/{load.pid}/task")]
             libc = ctypes.CDLL(None, use_errno=True)
             seen = set()
-            for i in range(300):
+            for i in range(100):
                 last = os.stat(name).st_ino if os.path.exists(name) else None
                 task = tasks[i % len(tasks)]
                 assert libc.tgkill(load.pid, task, 12) == 0
@@ -77,7 +77,7 @@ def case_signals_at_full_speed():
                 check_books(json.loads(text))
                 assert cache_of(json.loads(text), "kmalloc-2k")["live"] == 20000
                 seen.add(text)
-            assert len(seen) > 100, "they are not all the same"
+            assert len(seen) > 50, "they are not all the same"
             assert load.finish() > 0
 
 
