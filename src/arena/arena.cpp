@@ -2,6 +2,7 @@
 
 #include "arena/class_map.hpp"
 #include "arena/mem_section.hpp"
+#include "arena/naming.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
 #include "config/params.hpp"
@@ -86,6 +87,7 @@ arena* make_tables(char* start, std::size_t nr_blocks)
     if (tables == nullptr)
         return nullptr;
     host::advise_huge(tables, layout.total, false);
+    name_mapping(tables, layout.total, name_of_tables);
     auto* blocks = reinterpret_cast<pageblock*>(tables + layout.pages);
     auto* made = reinterpret_cast<arena*>(tables + layout.pages + layout.blocks);
     *made = arena{start, nr_blocks, 0, blocks, nullptr};
@@ -121,6 +123,7 @@ bool grow_by(std::size_t nr_blocks)
         next_hint.store(start + size, std::memory_order_relaxed);
     const std::size_t before = mapped_bytes.fetch_add(size, std::memory_order_relaxed);
     host::advise_huge(start, size, before >= param.huge_pages_from);
+    name_mapping(start, size, name_of_arenas);
     BSL_PROBE2(grow, start, size);
 
     mutex_guard guard(arena_lock);
@@ -144,6 +147,8 @@ bool regain_block()
         return false;
     void* at = host::map(block->start, pageblock_size);
     const bool regain = at == block->start && set_owner(block->start, 1, block);
+    if (regain)
+        name_mapping(at, pageblock_size, name_of_arenas);
     if (!regain && at != nullptr)
         host::unmap(at, pageblock_size);
     if (regain)
@@ -231,6 +236,16 @@ void take_offline(pageblock& block)
     offline_bytes.fetch_add(pageblock_size, std::memory_order_relaxed);
     mutex_guard guard(arena_lock);
     given_back.insert_back(block.link[0]);
+}
+
+void name_arenas()
+{
+    for (const arena* a = newest_arena(); a != nullptr; a = a->next) {
+        name_mapping(a->start, a->nr_blocks * pageblock_size, name_of_arenas);
+        char* const tables =
+            reinterpret_cast<char*>(a->blocks) - a->nr_blocks * pages_per_pageblock * sizeof(page);
+        name_mapping(tables, table_layout(a->nr_blocks).total, name_of_tables);
+    }
 }
 
 arena* newest_arena()

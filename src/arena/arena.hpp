@@ -44,6 +44,9 @@ bool grow_arenas(std::size_t min_blocks);
 /// Gives a wholly free pageblock that its zone has let go back to the system.  No lock may be held.
 void take_offline(pageblock& block);
 
+/// Names the arenas that were there before the parameters were read (naming.hpp).
+void name_arenas();
+
 /// Sums over all arenas.
 struct arena_totals
 {

@@ -1,5 +1,6 @@
 #include "heap/boot.hpp"
 
+#include "arena/arena.hpp"
 #include "config/params.hpp"
 #include "heap/fork.hpp"
 #include "heap/heap.hpp"
@@ -22,6 +23,7 @@ constinit bool booted = false;
         return;
     asm volatile("" : : "r"(&heap_root)); // so that a static link does not leave it out
     load_params_from(environment);
+    name_arenas();
     set_up_slab_debug();
     set_up_fork();
     open_registry(heap::counts_calls());

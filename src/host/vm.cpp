@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +13,10 @@
 #endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -159,6 +164,12 @@ bool move_mapping(void* from, void* to, std::size_t size)
 {
     errno_guard keep;
     return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+}
+
+bool name_mapping(void* address, std::size_t size, const char* name)
+{
+    errno_guard keep;
+    return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, size, name) == 0;
 }
 
 void advise_huge(void* address, std::size_t size, bool wanted)

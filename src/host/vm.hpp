@@ -51,6 +51,10 @@ bool move_frames(void* from, void* to, std::size_t size);
 /// As move_frames(), but the source is unmapped: works on every kernel.
 bool move_mapping(void* from, void* to, std::size_t size);
 
+/// Says in /proc/PID/maps what a range is: [anon:name].  False where the kernel cannot (before 5.17, or
+/// built without).
+bool name_mapping(void* address, std::size_t size, const char* name);
+
 /// Huge pages for a range: wanted, or never.
 void advise_huge(void* address, std::size_t size, bool wanted);
 

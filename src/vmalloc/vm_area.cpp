@@ -18,6 +18,7 @@
 
 #include "arena/arena.hpp"
 #include "arena/mem_section.hpp"
+#include "arena/naming.hpp"
 #include "base/check.hpp"
 #include "config/params.hpp"
 #include "host/sysinfo.hpp"
@@ -117,8 +118,10 @@ bool reserve_addresses(vm_area& area, std::size_t size, std::size_t alignment)
     for (std::size_t wanted : {least + room, least}) {
         area.start = reserve_aligned(wanted, alignment);
         area.reserved = wanted;
-        if (area.start != nullptr)
+        if (area.start != nullptr) {
+            name_mapping(area.start, wanted, name_of_windows);
             return true;
+        }
     }
     return false;
 }

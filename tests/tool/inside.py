@@ -68,7 +68,7 @@ def case_signals_at_full_speed():
             tasks = [int(t) for t in os.listdir(f"/proc/{load.pid}/task")]
             libc = ctypes.CDLL(None, use_errno=True)
             seen = set()
-            for i in range(300):
+            for i in range(100):
                 last = os.stat(name).st_ino if os.path.exists(name) else None
                 task = tasks[i % len(tasks)]
                 assert libc.tgkill(load.pid, task, 12) == 0
@@ -77,7 +77,7 @@ def case_signals_at_full_speed():
                 check_books(json.loads(text))
                 assert cache_of(json.loads(text), "kmalloc-2k")["live"] == 20000
                 seen.add(text)
-            assert len(seen) > 100, "they are not all the same"
+            assert len(seen) > 50, "they are not all the same"
             assert load.finish() > 0
 
 
@@ -140,12 +140,12 @@ assert report(b'text') == 0
     first, text = output.split("\n", 1)
     report = json.loads(first)
     check_books(report)
-    cache = cache_of(report, "kmalloc-40k")
-    assert cache["requests_total"] >= 1000
+    cache = min((c for c in report["caches"] if c["size"] >= 33000 and not c["own"]), key=lambda c: c["size"])
+    assert cache["requests_total"] >= 1000 and cache["live"] >= 1000, cache
     mean = cache["requested_bytes_total"] / cache["requests_total"]
-    assert 32768 < mean < 34000, cache
-    line = next(l for l in text.split("requests of")[1].splitlines() if l.startswith("kmalloc-40k "))
-    assert line.split()[-2] in ("18", "19") and line.endswith("%"), line
+    assert 32768 < mean <= cache["size"], cache
+    line = next(l for l in text.split("requests of")[1].splitlines() if l.startswith(cache["name"] + " "))
+    assert abs(int(line.split()[-2]) - 100 * (1 - mean / cache["size"])) < 2 and line.endswith("%"), line
     output, _ = python(script)
     assert "requests_total" not in output, "nothing is counted unless asked for"
 
@@ -196,6 +196,28 @@ def case_no_file():
     assert errors == "buddyslab: no report in /no/such/folder/heap: error 2\n", errors
     _, errors = python("pass", "report_signal=65")
     assert "report_signal=65: expected a number from 0 to 64" in errors
+
+
+def kernel_names_mappings():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    at = libc.mmap(None, ctypes.c_size_t(4096), 3, 0x22, -1, ctypes.c_long(0))
+    return libc.prctl(0x53564D41, 0, ctypes.c_ulong(at), ctypes.c_ulong(4096), b"a name") == 0
+
+
+def case_names():
+    """The mappings have names where the kernel can name them; elsewhere everything is as before."""
+    with Load(parameters="name_mappings=1") as load:
+        maps = pathlib.Path(f"/proc/{load.pid}/maps").read_text()
+        assert cache_of(json.loads(command("stat", "--json", load.pid)), "kmalloc-2k")["live"] == 20000
+    if not kernel_names_mappings():
+        assert "buddyslab arena" not in maps
+        print("this kernel names no mappings (CONFIG_ANON_VMA_NAME): that asking does no harm is all that was tested")
+        return
+    for name in ("arena", "tables", "window"):
+        assert f"[anon:buddyslab {name}]" in maps, maps
+    with Load() as load:
+        assert "[anon:buddyslab" not in pathlib.Path(f"/proc/{load.pid}/maps").read_text()
 
 
 run_case(globals())
