@@ -32,6 +32,7 @@ set(BUDDYSLAB_SOURCES
     src/buddy/pageset.cpp
     src/buddy/reclaim.cpp
     src/buddy/zone.cpp
+    src/buddy/zone_table.cpp
 
     # slab: objects
     src/slab/barn.cpp
@@ -55,8 +56,11 @@ set(BUDDYSLAB_SOURCES
     src/heap/early.cpp
     src/heap/fork.cpp
     src/heap/heap.cpp
+    src/heap/page_frames.cpp
     src/heap/registry.cpp
     src/heap/root.cpp
+    src/heap/room.cpp
+    src/heap/thread_frames.cpp
     src/heap/thread_heap.cpp
 
     # proc: reports
@@ -71,6 +75,7 @@ set(BUDDYSLAB_SOURCES
 
     # api: the exported bsl_* functions
     src/api/malloc.cpp
+    src/api/pages.cpp
     src/api/params.cpp
     src/api/stats.cpp
     src/api/version.cpp

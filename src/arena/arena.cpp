@@ -90,7 +90,7 @@ arena* make_tables(char* start, std::size_t nr_blocks)
     name_mapping(tables, layout.total, name_of_tables);
     auto* blocks = reinterpret_cast<pageblock*>(tables + layout.pages);
     auto* made = reinterpret_cast<arena*>(tables + layout.pages + layout.blocks);
-    *made = arena{start, nr_blocks, 0, blocks, nullptr};
+    *made = arena{start, nr_blocks, 0, blocks, nullptr, malloc_zone};
 
     const bool recorded = page_classes.cover(start, nr_blocks * pageblock_size) &&
                           set_owner(start, nr_blocks, blocks);
@@ -99,6 +99,21 @@ arena* make_tables(char* start, std::size_t nr_blocks)
         return nullptr;
     }
     table_bytes.fetch_add(layout.total, std::memory_order_relaxed);
+    return made;
+}
+
+/// Tables, and a place in the list: from now on bring_online() hands its pageblocks out.
+arena* publish_arena(char* start, std::size_t nr_blocks, std::uint8_t zone)
+{
+    arena* made = make_tables(start, nr_blocks);
+    if (made == nullptr)
+        return nullptr;
+    made->zone = zone;
+    name_mapping(start, nr_blocks * pageblock_size, name_of_arenas);
+    mapped_bytes.fetch_add(nr_blocks * pageblock_size, std::memory_order_relaxed);
+    mutex_guard guard(arena_lock);
+    made->next = arenas.load(std::memory_order_relaxed);
+    arenas.store(made, std::memory_order_release);
     return made;
 }
 
@@ -114,21 +129,15 @@ bool grow_by(std::size_t nr_blocks)
         host::unmap(start, size);
         return false;
     }
-    arena* made = make_tables(start, nr_blocks);
-    if (made == nullptr) {
+    const std::size_t before = mapped_bytes.load(std::memory_order_relaxed);
+    host::advise_huge(start, size, before >= param.huge_pages_from);
+    if (publish_arena(start, nr_blocks, malloc_zone) == nullptr) {
         host::unmap(start, size);
         return false;
     }
     if (page_classes.covers(start + size - 1))
         next_hint.store(start + size, std::memory_order_relaxed);
-    const std::size_t before = mapped_bytes.fetch_add(size, std::memory_order_relaxed);
-    host::advise_huge(start, size, before >= param.huge_pages_from);
-    name_mapping(start, size, name_of_arenas);
     BSL_PROBE2(grow, start, size);
-
-    mutex_guard guard(arena_lock);
-    made->next = arenas.load(std::memory_order_relaxed);
-    arenas.store(made, std::memory_order_release);
     return true;
 }
 
@@ -206,24 +215,35 @@ bool grow_arenas(std::size_t min_blocks)
     return grow_by_at_least(nr_blocks < min_blocks ? min_blocks : nr_blocks, min_blocks);
 }
 
-pageblock* bring_online()
+pageblock* bring_online(std::uint8_t zone)
 {
     mutex_guard guard(arena_lock);
-    if (list_head* node = regained.front()) {
+    list_head* node = zone == malloc_zone ? regained.front() : nullptr;
+    if (node != nullptr) {
         list_head::remove(*node);
         return block_of_first_link(node);
     }
     for (arena* a = arenas.load(std::memory_order_relaxed); a != nullptr; a = a->next) {
-        if (a->nr_handed_out == a->nr_blocks)
+        if (a->nr_handed_out == a->nr_blocks || a->zone != zone)
             continue;
         const std::size_t i = a->nr_handed_out++;
         pageblock& block = a->blocks[i];
         block.start = a->start + i * pageblock_size;
+        block.zone = zone;
         block.mem_map =
             reinterpret_cast<page*>(a->blocks) - (a->nr_blocks - i) * pages_per_pageblock;
         return &block;
     }
     return nullptr;
+}
+
+bool add_arena(char* start, std::size_t nr_blocks, std::uint8_t zone)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    // The class window belongs around the arenas of malloc, and before anybody has a pointer to free.
+    if (!is_placed.load(std::memory_order_acquire) && !place_first_arena(1))
+        return false;
+    return publish_arena(start, nr_blocks, zone) != nullptr;
 }
 
 void take_offline(pageblock& block)
@@ -279,5 +299,22 @@ page* virt_to_page(const void* address)
 }
 
 constinit const arena_state state_of_arenas{&arenas, &mapped_bytes, &offline_bytes, &table_bytes};
+
+char* page_address(page& of)
+{
+    const std::atomic_ref<char*> known(of.start);
+    if (char* start = known.load(std::memory_order_relaxed))
+        return start;
+    for (const arena* a = newest_arena(); a != nullptr; a = a->next) {
+        const std::size_t nr = a->nr_blocks * pages_per_pageblock;
+        const page* pages = reinterpret_cast<const page*>(a->blocks) - nr;
+        if (&of < pages || &of >= pages + nr)
+            continue;
+        char* start = a->start + (static_cast<std::size_t>(&of - pages) << page_shift);
+        known.store(start, std::memory_order_relaxed);
+        return start;
+    }
+    return nullptr;
+}
 
 } // namespace bsl

@@ -30,16 +30,24 @@ struct arena
     std::size_t nr_handed_out; ///< blocks that bring_online() returned so far.  Lock: arena_lock
     pageblock* blocks;         ///< nr_blocks of them
     arena* next;               ///< older one; constant
+    std::uint8_t zone;         ///< number of the zone that its pageblocks are for
 };
 
 extern constinit mutex arena_lock;
 
-/// The next pageblock that belongs to no zone, or nullptr when the arenas are used up.
-pageblock* bring_online();
+/// The zone of malloc, whose arenas grow_arenas() makes.  Others have numbers above it and add their own.
+inline constexpr std::uint8_t malloc_zone = 0;
+
+/// The next pageblock for this zone, or nullptr when its arenas are used up.
+pageblock* bring_online(std::uint8_t zone = malloc_zone);
 
 /// Maps a new arena of at least `min_blocks` pageblocks; returns it with nothing handed out.  False
 /// when the system refuses.  No lock may be held.
 bool grow_arenas(std::size_t min_blocks);
+
+/// Makes an arena of memory that the caller has mapped, aligned to a pageblock, for a zone of its own.
+/// False without memory for the tables.  No lock may be held.
+bool add_arena(char* start, std::size_t nr_blocks, std::uint8_t zone);
 
 /// Gives a wholly free pageblock that its zone has let go back to the system.  No lock may be held.
 void take_offline(pageblock& block);
@@ -74,5 +82,8 @@ struct arena_state
     const std::atomic<std::size_t>* tables;
 };
 extern const arena_state state_of_arenas;
+
+/// The other way: the address of the memory that a struct page describes.
+char* page_address(page& of);
 
 } // namespace bsl

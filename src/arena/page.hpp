@@ -42,9 +42,10 @@ constexpr std::size_t nr_pages(unsigned order)
 
 enum class page_state : std::uint8_t
 {
-    free, ///< in the buddy system, in a pageset, or not the first page of a run
-    slab, ///< part of a slab: cache and order are valid in every page, the rest in the first
-    run,  ///< first page of nr_run_pages pages handed out as such (alloc_pages_exact)
+    free,  ///< in the buddy system, in a pageset, or not the first page of a run or frame
+    slab,  ///< part of a slab: cache and order are valid in every page, the rest in the first
+    run,   ///< first page of nr_run_pages pages handed out by malloc and its kin
+    frame, ///< first page of nr_run_pages pages handed out by alloc_pages and its kin
 };
 
 /// Objects of the smallest class in one page; the slab's bitmap needs a bit for each.
@@ -61,15 +62,16 @@ struct alignas(64) page
         /// i / 256, wherever the object itself lies.  Lock: the node's.
         std::uint64_t free_objects[objects_per_page_max / 64];
 
-        /// Run: how many pages it has.
+        /// Run, frame: how many pages it has.
         std::size_t nr_run_pages;
     };
 
-    /// Slab, run, first page: the memory it describes.
+    /// The memory this page describes: of slabs, runs and frames set in the first page, of others once
+    /// somebody has asked (page_address()); nullptr until then.
     char* start;
 
     page_state state;
-    std::uint8_t order;    ///< slab, run: the block it was cut from has 2^order pages
+    std::uint8_t order;    ///< slab, run, frame: the block it was cut from has 2^order pages
     std::uint8_t shard;    ///< slab: its home; never changes while the slab lives
     std::uint8_t colour;   ///< slab: offset of the first object, in units of 16 bytes
     std::uint16_t cache;   ///< slab: number of the kmem_cache its objects belong to
@@ -113,6 +115,7 @@ struct pageblock
     // --- arena: constant once the pageblock is made
     char* start;
     page* mem_map; ///< its 1024 struct pages
+    std::uint8_t zone; ///< number of the zone it belongs to
 
     // --- buddy: lock of the zone
     list_head link[nr_residencies];            ///< in the zone's lists, by largest free block

@@ -35,6 +35,12 @@ pageblock* block_of_link(list_head* node, unsigned kind)
 
 } // namespace
 
+/// Pageblocks of an arena that are in this zone's care, or were.
+std::size_t zone::handed_out_of(const arena& a) const
+{
+    return a.zone == number_ ? a.nr_handed_out : 0;
+}
+
 void zone::account(const pageblock& block, bool add)
 {
     counter<std::size_t>& dirty =
@@ -180,7 +186,7 @@ char* zone::alloc_block(unsigned order, migrate_type type)
     if (char* start = try_types(order, residency::clean, type))
         return start;
 
-    pageblock* block = bring_online();
+    pageblock* block = bring_online(number_);
     if (block == nullptr)
         return nullptr;
     block->state = pageblock_state::online;
@@ -316,12 +322,13 @@ char* zone::alloc_adjacent_blocks(std::size_t nr)
 {
     // Arenas may touch each other: follow addresses, not arenas.
     for (arena* a = newest_arena(); a != nullptr; a = a->next) {
-        for (std::size_t i = 0; i < a->nr_handed_out; ++i) {
+        for (std::size_t i = 0; i < handed_out_of(*a); ++i) {
             char* start = a->blocks[i].start;
             std::size_t found = 0;
             while (found < nr) {
                 const pageblock* block = owner_of(start + found * pageblock_size).block;
-                if (block == nullptr || block->state != pageblock_state::online ||
+                if (block == nullptr || block->zone != number_ ||
+                    block->state != pageblock_state::online ||
                     !is_wholly_free(*block))
                     break;
                 ++found;
@@ -361,7 +368,7 @@ std::size_t zone::nr_free_blocks(unsigned order, residency kind)
 {
     std::size_t sum = 0;
     for (arena* a = newest_arena(); a != nullptr; a = a->next) {
-        for (std::size_t i = 0; i < a->nr_handed_out; ++i)
+        for (std::size_t i = 0; i < handed_out_of(*a); ++i)
             sum += a->blocks[i].nr_blocks[static_cast<unsigned>(kind)][order];
     }
     return sum;
@@ -372,7 +379,7 @@ void zone::validate()
     std::size_t free = 0;
     std::size_t dirty = 0;
     for (arena* a = newest_arena(); a != nullptr; a = a->next) {
-        for (std::size_t i = 0; i < a->nr_handed_out; ++i) {
+        for (std::size_t i = 0; i < handed_out_of(*a); ++i) {
             bsl::validate(a->blocks[i]);
             free += a->blocks[i].nr_free;
             dirty += a->blocks[i].nr_dirty_free;

@@ -14,6 +14,7 @@
 ///
 /// Lock: zone::lock guards everything in the zone and the buddy fields of its pageblocks.
 
+#include "arena/arena.hpp"
 #include "base/counter.hpp"
 #include "buddy/free_area.hpp"
 #include "locking/mutex.hpp"
@@ -45,6 +46,9 @@ enum class run_fit
 class zone
 {
 public:
+    constexpr zone() = default;
+    explicit constexpr zone(std::uint8_t number) : number_(number) {}
+
     mutex lock{lock_rank::zone};
 
     /// First byte of a free block of 2^order pages, aligned to its size; nullptr when no pageblock
@@ -114,8 +118,10 @@ private:
         BSL_TSA(requires_capability(lock));
     void relink(pageblock& block) BSL_TSA(requires_capability(lock));
     void unlink(pageblock& block) BSL_TSA(requires_capability(lock));
+    std::size_t handed_out_of(const arena& a) const BSL_TSA(requires_capability(lock));
     void account(const pageblock& block, bool add) BSL_TSA(requires_capability(lock));
 
+    const std::uint8_t number_ = malloc_zone; ///< whose arenas it lives on
     pageblock_lists lists_[nr_migrate_types] BSL_TSA(guarded_by(lock));
     zone_counts counts_{};
     std::uint16_t interval_ = 0; ///< it may wrap: a wrong guess does no harm

@@ -134,6 +134,14 @@ inline constexpr unsigned nr_pageset_orders = 4;
 inline constexpr unsigned pageset_capacity = 16;
 inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
 
+/// Memory nodes (NUMA) that have zones of their own.
+inline constexpr unsigned nr_nodes_max = 8;
+
+/// Page frames that a thread keeps at hand for alloc_pages(), of each of these orders: at most so many,
+/// and so many bytes.
+inline constexpr unsigned frame_bin_capacity = 16;
+inline constexpr std::size_t frame_bin_bytes_max = 64 * kib;
+
 // --- giving memory back ------------------------------------------------------------------------
 
 /// Wholly free pageblocks keep at most this part of the most memory that was ever in use, though never

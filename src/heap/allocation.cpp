@@ -59,6 +59,15 @@ format_sink& name_window(format_sink& line, const vm_area& window)
     report_bug(name_window(line.text(" bytes into "), window));
 }
 
+[[noreturn]] void report_frames(const char* call, const void* p, const page& head)
+{
+    message line;
+    begin_bug(line, call, p).text("memory of alloc_pages, which free_pages takes back: ");
+    line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - head.start));
+    line.text(" bytes into a block of ").decimal(head.nr_run_pages);
+    report_bug(line.text(head.nr_run_pages == 1 ? " page" : " pages"));
+}
+
 /// The page says nothing of itself: it is free, or inside something large whose first page speaks.
 [[noreturn]] void report_silent_page(const pageblock& block, const char* call, const void* p)
 {
@@ -68,6 +77,9 @@ format_sink& name_window(format_sink& line, const vm_area& window)
         if (head.state == page_state::run &&
             address < head.start + (head.nr_run_pages << page_shift))
             report_inside_run(call, p, head);
+        if (head.state == page_state::frame &&
+            address < head.start + (head.nr_run_pages << page_shift))
+            report_frames(call, p, head);
         if (head.state != page_state::slab || !all_caches[head.cache].is_single())
             continue;
         object_position inside = locate(head.start, head);
@@ -132,6 +144,8 @@ allocation resolve(const void* p, const char* call)
         return resolve_object(p, of_page, call);
     case page_state::run:
         return resolve_run(p, of_page, call);
+    case page_state::frame:
+        report_frames(call, p, of_page);
     case page_state::free:
         break;
     }

@@ -2,6 +2,7 @@
 
 #include "arena/arena.hpp"
 #include "buddy/reclaim.hpp"
+#include "buddy/zone_table.hpp"
 #include "heap/registry.hpp"
 #include "host/thread.hpp"
 #include "vmalloc/vmalloc.hpp"
@@ -35,7 +36,7 @@ void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
                 fn(node->sheaves.lock);
         }
     }
-    fn(zone_normal.lock);
+    for_each_zone([&fn](zone& z) { fn(z.lock); });
     fn(arena_lock);
 }
 

@@ -1,13 +1,6 @@
 /*
- * malloc's meaning: which path serves a request, what an address is, and what to do when memory runs
- * out.
- *
- * Running out.  Everything below allocates under locks and answers nullptr when the zone has no
- * pages.  Only here, with no lock held, is something done about it (make_room()):
- *
- *     orphans' caches > a new arena > everybody's caches and cached windows > a new arena > ENOMEM
- *
- * so that what was freed in one size serves every other size before malloc fails.
+ * malloc's meaning: which path serves a request, and what an address is.  What is done when memory runs
+ * out: room.hpp.
  */
 #include "heap/heap.hpp"
 
@@ -16,6 +9,7 @@
 #include "config/params.hpp"
 #include "heap/allocation.hpp"
 #include "heap/early.hpp"
+#include "heap/room.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -30,11 +24,6 @@ namespace bsl::heap
 
 namespace
 {
-
-constexpr unsigned attempts_max = 4;
-
-/// Slow paths between two looks at the clock.
-constexpr unsigned slow_paths_per_look = 64;
 
 struct call_counters
 {
@@ -70,41 +59,6 @@ void* out_of_memory()
 bool is_looked_at(unsigned size_class)
 {
     return counts_calls() || is_checked(size_class);
-}
-
-/// Pages became free, or objects did: keeps within the bounds.
-void keep_balance(thread_heap* mine)
-{
-    if (mine != nullptr && mine->has_flushed_much()) [[unlikely]]
-        balance_holes();
-    if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
-        return balance(zone_normal);
-    if (age(zone_normal))
-        age_windows();
-}
-
-/// Makes it worth trying again after the zone had no pages.
-bool make_room()
-{
-    if (drain_orphans() || grow_arenas(1))
-        return true;
-    const std::size_t before = zone_normal.counts().nr_free;
-    drain_all_threads();
-    release_windows(0);
-    return grow_arenas(1) || zone_normal.counts().nr_free > before;
-}
-
-/// Calls attempt() until it yields memory or there is none to be had.
-template <typename Attempt>
-void* with_room(Attempt attempt)
-{
-    for (unsigned i = 0; i < attempts_max; ++i) {
-        if (void* p = attempt())
-            return p;
-        if (!make_room())
-            break;
-    }
-    return nullptr;
 }
 
 void* alloc_class(unsigned size_class, bool& zeros)

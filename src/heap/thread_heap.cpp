@@ -23,13 +23,6 @@ constexpr std::size_t refill_bytes = 8 * kib;
 
 constinit std::atomic<std::size_t> crowd{1};
 
-/// What one thread may have of something of which a few threads may have `bytes`.
-std::size_t share_of(std::size_t bytes)
-{
-    const std::size_t n = crowd.load(std::memory_order_relaxed);
-    return n == 1 ? bytes : bytes / n;
-}
-
 /// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
 unsigned capacity_now(const kmem_cache& cache)
 {
@@ -74,6 +67,12 @@ unsigned barn_room(const kmem_cache& cache)
 }
 
 } // namespace
+
+std::size_t share_of(std::size_t bytes)
+{
+    const std::size_t n = crowd.load(std::memory_order_relaxed);
+    return n == 1 ? bytes : bytes / n;
+}
 
 void set_crowd(std::size_t n)
 {
@@ -369,6 +368,7 @@ void thread_heap::drain()
         }
     }
     drain_large();
+    drain_frames();
     drain_stacks();
 }
 
@@ -377,6 +377,7 @@ void thread_heap::drain_from_outside()
     mutex_guard guard(lock);
     drain_large();
     drain_stacks();
+    steal_frames();
     theft thefts[nr_slab_classes];
     bool begun[nr_slab_classes] = {};
     bool any = false;

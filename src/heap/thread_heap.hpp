@@ -26,6 +26,9 @@ namespace bsl
 struct thread_bins
 {
     bin of_class[nr_slab_classes]; ///< the class map has no others: class 0 stands for them
+    /// Struct pages of free blocks of each order, for alloc_pages(): whatever is in use of them stands in
+    /// the struct page, which makes the way from and to the address shorter.
+    bin frames[nr_pageset_orders];
 };
 
 /// Dummies: every operation on them takes the slow path.
@@ -55,6 +58,13 @@ public:
     void* take_large(unsigned size_class);
     bool keep_large(void* object, unsigned size_class);
 
+    /// A block of 2^order pages, order below nr_pageset_orders, by its first struct page; nullptr when the
+    /// zone must grow first.  Owner only.
+    page* alloc_frame(unsigned order);
+
+    /// Gives such a block back.  Owner only.
+    void free_frame(page& first, unsigned order);
+
     /// Gives all that this thread keeps back to the slabs and the zone.  By the owner, or by another
     /// thread if the owner cannot run (it has ended, or is frozen out by fork).
     void drain();
@@ -70,8 +80,8 @@ public:
     /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
     std::size_t nr_cached(unsigned size_class);
 
-    /// Pages in this thread's pageset.
-    std::size_t nr_pages_held() const { return pages_.nr_pages_held(); }
+    /// Pages in this thread's pageset and, as seen from outside, in its bins of frames.
+    std::size_t nr_pages_held() const { return pages_.nr_pages_held() + nr_frame_pages(); }
 
 private:
     friend struct look; // heap/root.hpp
@@ -89,6 +99,12 @@ private:
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
     void drain_large() BSL_TSA(requires_capability(lock));
     std::size_t count_large_bytes() const;
+    void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
+    void give_frames(void* const* frames, unsigned n, unsigned order)
+        BSL_TSA(requires_capability(lock));
+    void drain_frames() BSL_TSA(requires_capability(lock));
+    void steal_frames() BSL_TSA(requires_capability(lock));
+    std::size_t nr_frame_pages() const;
     void drain_stacks() BSL_TSA(requires_capability(lock));
 
     thread_bins bins_;
@@ -105,6 +121,9 @@ private:
     counter<std::size_t> flushed_bytes_ = 0;
 };
 static_assert(sizeof(thread_heap) <= thread_heap_size);
+
+/// What one thread may have of something of which a few threads may have `bytes`.
+std::size_t share_of(std::size_t bytes);
 
 /// What a thread may keep is divided by this; set by the registry when threads come and go.
 void set_crowd(std::size_t crowd);

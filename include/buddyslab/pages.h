@@ -1,0 +1,70 @@
+/*
+ * Page frames: blocks of 2^order pages of 4096 bytes, aligned to their size, as the kernel's alloc_pages.
+ *
+ * What comes from here goes back by the functions of this header, with the same order.  A block that is
+ * free already, the middle of one, another order, or memory of malloc's: the library says what is
+ * wrong, about which address, and aborts.
+ *
+ * Any thread may call any of them, and free what another thread got.
+ */
+#ifndef BUDDYSLAB_PAGES_H
+#define BUDDYSLAB_PAGES_H
+
+#include <buddyslab/export.h>
+#include <buddyslab/gfp.h>
+#include <stddef.h>
+
+BSL_BEGIN_DECLS
+
+#define BSL_PAGE_SHIFT 12
+#define BSL_PAGE_SIZE (1ul << BSL_PAGE_SHIFT)
+
+/* The largest order: 1024 pages. */
+#define BSL_MAX_PAGE_ORDER 10
+
+/*
+ * What the library knows of a page.  The pages of a block follow each other, and so do these: page + 1
+ * is the next one.
+ */
+struct bsl_page
+{
+    unsigned long opaque[64 / sizeof(unsigned long)];
+};
+
+/*
+ * The first page of a block of 2^order pages.  NULL with errno = ENOMEM when there is no memory (never
+ * for small orders with BSL_GFP_NOFAIL); NULL with errno = EINVAL for an order above BSL_MAX_PAGE_ORDER
+ * or flags that are not known.
+ */
+BSL_API BSL_MUST_USE struct bsl_page* bsl_alloc_pages(bsl_gfp_t gfp, unsigned order) BSL_NOEXCEPT;
+BSL_API BSL_MUST_USE struct bsl_page* bsl_alloc_page(bsl_gfp_t gfp) BSL_NOEXCEPT;
+
+/* Gives a block back by its first page; the kernel's __free_pages().  NULL is ignored. */
+BSL_API void bsl_free_block(struct bsl_page* first, unsigned order) BSL_NOEXCEPT;
+
+/* The same by addresses; 0 instead of NULL. */
+BSL_API BSL_MUST_USE unsigned long bsl_get_free_pages(bsl_gfp_t gfp, unsigned order) BSL_NOEXCEPT;
+BSL_API BSL_MUST_USE unsigned long bsl_get_free_page(bsl_gfp_t gfp) BSL_NOEXCEPT;
+BSL_API BSL_MUST_USE unsigned long bsl_get_zeroed_page(bsl_gfp_t gfp) BSL_NOEXCEPT;
+BSL_API void bsl_free_pages(unsigned long address, unsigned order) BSL_NOEXCEPT;
+BSL_API void bsl_free_page(unsigned long address) BSL_NOEXCEPT;
+
+/*
+ * As many pages as `size` bytes need, and not those that are left to the next power of two; at most
+ * 4 MiB.  They are given back with the same size.  NULL with errno = EINVAL for a size of 0 or too large.
+ */
+BSL_API BSL_MUST_USE void* bsl_alloc_pages_exact(size_t size, bsl_gfp_t gfp) BSL_NOEXCEPT;
+BSL_API void bsl_free_pages_exact(void* start, size_t size) BSL_NOEXCEPT;
+
+/*
+ * From page to address and back.  bsl_virt_to_page() and bsl_pfn_to_page() know every page of every
+ * arena, whoever has it; NULL: there is no page at this address, or it is in a window.
+ */
+BSL_API BSL_NONNULL(1) void* bsl_page_address(const struct bsl_page* page) BSL_NOEXCEPT;
+BSL_API struct bsl_page* bsl_virt_to_page(const void* address) BSL_NOEXCEPT;
+BSL_API BSL_NONNULL(1) unsigned long bsl_page_to_pfn(const struct bsl_page* page) BSL_NOEXCEPT;
+BSL_API struct bsl_page* bsl_pfn_to_page(unsigned long pfn) BSL_NOEXCEPT;
+
+BSL_END_DECLS
+
+#endif

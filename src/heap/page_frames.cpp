@@ -1,0 +1,215 @@
+#include "heap/page_frames.hpp"
+
+#include "base/check.hpp"
+#include "base/format.hpp"
+#include "heap/allocation.hpp"
+#include "heap/room.hpp"
+#include "slab/misuse.hpp"
+
+#include <atomic>
+#include <cerrno>
+
+namespace bsl::heap
+{
+
+namespace
+{
+
+using message = format<512>;
+
+format_sink& name_pages(format_sink& line, std::size_t pages)
+{
+    return line.decimal(pages).text(pages == 1 ? " page" : " pages");
+}
+
+// --- getting -----------------------------------------------------------------------------------
+
+std::size_t first_number(const pageblock& block, const page& first)
+{
+    return static_cast<std::size_t>(&first - block.mem_map);
+}
+
+/// Notes who the pages belong to from now on.  `is_clean`: no page was ever touched.
+page* hand_out(char* start, std::size_t pages, unsigned order, bool& is_clean)
+{
+    pageblock& block = pageblock_of(start);
+    page& first = page_of(block, start);
+    const std::size_t number = first_number(block, first);
+    is_clean = block.dirty.count(number, pages) == 0;
+    block.dirty.set(number, pages);
+    first.start = start;
+    first.nr_run_pages = pages;
+    first.order = static_cast<std::uint8_t>(order);
+    first.shard = block.zone;
+    first.colour = pages != nr_pages(order);
+    std::atomic_ref<page_state>(first.state).store(page_state::frame, std::memory_order_relaxed);
+    return &first;
+}
+
+/// From the zone itself; it is made, and grown, if need be.
+char* alloc_in_zone(std::size_t pages, unsigned order, zone_type type)
+{
+    zone* from = make_zone(zone_number(0, type));
+    if (from == nullptr)
+        return nullptr;
+    mutex_guard guard(from->lock);
+    return from->alloc_pages_exact(pages, order, migrate_type::run);
+}
+
+char* alloc_normal(std::size_t pages, unsigned order)
+{
+    return with_room([&]() -> char* {
+        thread_heap* mine = this_thread_heap();
+        if (mine == nullptr || order >= nr_pageset_orders || pages != nr_pages(order))
+            return alloc_in_zone(pages, order, zone_type::normal);
+        page* first = mine->alloc_frame(order);
+        return first == nullptr ? nullptr : page_address(*first);
+    });
+}
+
+page* alloc(std::size_t pages, const frame_request& request)
+{
+    char* start = alloc_normal(pages, request.order);
+    keep_balance(this_thread.heap);
+    if (start == nullptr) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    bool is_clean = false;
+    page* first = hand_out(start, pages, request.order, is_clean);
+    if (request.zeroed && !is_clean)
+        std::memset(start, 0, pages << page_shift);
+    return first;
+}
+
+// --- giving back -------------------------------------------------------------------------------
+
+/// The block of frames that the page is in, but not the first of.  nullptr if there is none.
+const page* frames_around(const pageblock& block, const char* p)
+{
+    const std::size_t number = address_to_pfn(p) % pages_per_pageblock;
+    for (unsigned order = 0; order < nr_page_orders; ++order) {
+        const page& first = block.mem_map[number & ~(nr_pages(order) - 1)];
+        if (first.state == page_state::frame && p < first.start + (first.nr_run_pages << page_shift))
+            return &first;
+    }
+    return nullptr;
+}
+
+[[noreturn]] void report_inside_frames(const char* call, const char* p, const page& first)
+{
+    message line;
+    begin_bug(line, call, p).text("not the start of a block: ");
+    line.decimal(static_cast<std::size_t>(p - first.start)).text(" bytes into a block of ");
+    name_pages(line, first.nr_run_pages).text(", which starts at ").pointer(first.start);
+    report_bug(line);
+}
+
+[[noreturn]] void report_wrong_size(const char* call, const page& first, std::size_t pages)
+{
+    message line;
+    begin_bug(line, call, first.start).text("wrong order: a block of ");
+    name_pages(line, first.nr_run_pages).text(", given back as ");
+    report_bug(name_pages(line, pages));
+}
+
+[[noreturn]] void report_free_frames(const char* call, const void* p)
+{
+    message line;
+    begin_bug(line, call, p);
+    report_bug(line.text("double free: the page is free already"));
+}
+
+[[noreturn]] void report_not_frames(const char* call, const void* p)
+{
+    message line;
+    begin_bug(line, call, p).text("not from alloc_pages: ");
+    const address_owner owner = owner_of(p);
+    if (owner.window != nullptr)
+        report_bug(line.text("the address is in a window, which free() takes back"));
+    if (owner.block == nullptr || owner.block->mem_map == nullptr)
+        report_bug(line.text("no page of this heap has this address"));
+    page& of = page_of(*owner.block, p);
+    if (of.state != page_state::slab)
+        report_bug(line.text("the page belongs to a run of malloc's, which free() takes back"));
+    const object_position at = locate(p, of);
+    line.text("the address is in object ").decimal(at.index).text(" of cache ");
+    report_bug(line.text(at.cache->name()));
+}
+
+/// The first struct page of what is given back, which is free from now on.  Anything but a block of so
+/// many pages is reported.
+page& take_back(const void* p, std::size_t pages, const char* call)
+{
+    const pageblock* block = owner_of(p).block;
+    if (block == nullptr || block->mem_map == nullptr)
+        report_not_frames(call, p);
+    const auto* address = static_cast<const char*>(p);
+    page& first = page_of(*block, p);
+    const std::atomic_ref<page_state> state(first.state);
+    page_state expected = page_state::frame;
+    switch (state.load(std::memory_order_relaxed)) {
+    case page_state::frame:
+        if (first.start != address)
+            report_inside_frames(call, address, first);
+        if (first.nr_run_pages != pages)
+            report_wrong_size(call, first, pages);
+        // Of two threads that free it at once one finds it free.
+        if (!state.compare_exchange_strong(expected, page_state::free, std::memory_order_acquire))
+            report_free_frames(call, p);
+        return first;
+    case page_state::free:
+        if (const page* around = frames_around(*block, address))
+            report_inside_frames(call, address, *around);
+        report_free_frames(call, p);
+    case page_state::slab:
+    case page_state::run:
+        break;
+    }
+    report_not_frames(call, p);
+}
+
+void give_back(page& first)
+{
+    const std::size_t pages = first.nr_run_pages;
+    const unsigned order = first.order;
+    thread_heap* mine = this_thread_heap();
+    if (mine != nullptr && first.shard == malloc_zone && first.colour == 0 &&
+        order < nr_pageset_orders) {
+        mine->free_frame(first, order);
+    } else {
+        zone& home = zone_of(first.start);
+        mutex_guard guard(home.lock);
+        home.free_run(first.start, pages);
+    }
+    keep_balance(mine);
+}
+
+} // namespace
+
+page* alloc_frames_slow(const frame_request& request) noexcept
+{
+    return alloc(nr_pages(request.order), request);
+}
+
+void free_frames_slow(const void* p, unsigned order, const char* call) noexcept
+{
+    // No block has as many pages as an order that is too large says: take_back() will find that.
+    constexpr std::size_t too_many = 2 * pages_per_pageblock;
+    give_back(take_back(p, order > max_page_order ? too_many : nr_pages(order), call));
+}
+
+page* alloc_frames_exact(std::size_t size, const frame_request& request) noexcept
+{
+    frame_request whole = request;
+    const std::size_t pages = div_round_up(size, bytes_per_page);
+    whole.order = ilog2_ceil(pages);
+    return alloc(pages, whole);
+}
+
+void free_frames_exact(const void* p, std::size_t size, const char* call) noexcept
+{
+    give_back(take_back(p, div_round_up(size, bytes_per_page), call));
+}
+
+} // namespace bsl::heap

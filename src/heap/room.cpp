@@ -1,0 +1,33 @@
+#include "heap/room.hpp"
+
+#include "arena/arena.hpp"
+#include "buddy/reclaim.hpp"
+#include "heap/registry.hpp"
+#include "vmalloc/vmalloc.hpp"
+
+namespace bsl::heap
+{
+
+bool make_room()
+{
+    if (drain_orphans() || grow_arenas(1))
+        return true;
+    const std::size_t before = zone_normal.counts().nr_free;
+    drain_all_threads();
+    release_windows(0);
+    return grow_arenas(1) || zone_normal.counts().nr_free > before;
+}
+
+void keep_balance(thread_heap* mine)
+{
+    /// Slow paths between two looks at the clock.
+    constexpr unsigned slow_paths_per_look = 64;
+    if (mine != nullptr && mine->has_flushed_much()) [[unlikely]]
+        balance_holes();
+    if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
+        return balance(zone_normal);
+    if (age(zone_normal))
+        age_windows();
+}
+
+} // namespace bsl::heap

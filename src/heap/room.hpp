@@ -1,0 +1,37 @@
+#pragma once
+
+/// Running out of pages, and keeping within the bounds.
+///
+/// Everything below `heap` allocates under locks and answers nullptr when the zone has no pages.  Only
+/// here, with no lock held, is something done about it (make_room()):
+///
+///     orphans' caches > a new arena > everybody's caches and cached windows > a new arena > ENOMEM
+///
+/// so that what was freed in one size serves every other size before malloc fails.
+
+#include "heap/thread_heap.hpp"
+
+namespace bsl::heap
+{
+
+/// Makes it worth trying again after the zone had no pages.  False: the system has no more.
+bool make_room();
+
+/// Calls attempt() until it yields memory or there is none to be had.
+template <typename Attempt>
+auto with_room(Attempt attempt)
+{
+    constexpr unsigned attempts_max = 4;
+    for (unsigned i = 0; i < attempts_max; ++i) {
+        if (auto* p = attempt())
+            return p;
+        if (!make_room())
+            break;
+    }
+    return decltype(attempt())(nullptr);
+}
+
+/// Pages became free, or objects did: keeps within the bounds.
+void keep_balance(thread_heap* mine);
+
+} // namespace bsl::heap
