@@ -9,11 +9,11 @@ typedef unsigned bsl_gfp_t;
 #define BSL_GFP_MOVABLE 0x08u /* no meaning here: addresses that were handed out do not move */
 
 /* What may be done to get it. */
-#define BSL_GFP_RECLAIM 0xc00u         /* wait, and ask the system for more */
-#define BSL_GFP_NOFAIL 0x8000u         /* goes on until there is memory */
-#define BSL_GFP_RETRY_MAYFAIL 0x4000u  /* no meaning here: as without */
-#define BSL_GFP_NORETRY 0x10000u       /* no meaning here: as without */
-#define BSL_GFP_HIGH 0x20u             /* may use the reserve */
+#define BSL_GFP_RECLAIM 0xc00u        /* wait, and ask the system for more */
+#define BSL_GFP_NOFAIL 0x8000u        /* goes on until there is memory */
+#define BSL_GFP_RETRY_MAYFAIL 0x4000u /* no meaning here: as without */
+#define BSL_GFP_NORETRY 0x10000u      /* no meaning here: as without */
+#define BSL_GFP_HIGH 0x20u            /* may use the reserve */
 
 /* How it is to be. */
 #define BSL_GFP_ZERO 0x100u
@@ -28,9 +28,9 @@ typedef unsigned bsl_gfp_t;
 #define BSL_GFP_NOWAIT 0u
 #define BSL_GFP_ATOMIC BSL_GFP_HIGH
 
-#define BSL_GFP_ALL_BITS                                                                             \
-    (BSL_GFP_DMA32 | BSL_GFP_MOVABLE | BSL_GFP_RECLAIM | BSL_GFP_NOFAIL | BSL_GFP_RETRY_MAYFAIL |    \
-     BSL_GFP_NORETRY | BSL_GFP_HIGH | BSL_GFP_ZERO | BSL_GFP_NOWARN | BSL_GFP_COMP |                 \
+#define BSL_GFP_ALL_BITS                                                                           \
+    (BSL_GFP_DMA32 | BSL_GFP_MOVABLE | BSL_GFP_RECLAIM | BSL_GFP_NOFAIL | BSL_GFP_RETRY_MAYFAIL |  \
+     BSL_GFP_NORETRY | BSL_GFP_HIGH | BSL_GFP_ZERO | BSL_GFP_NOWARN | BSL_GFP_COMP |               \
      BSL_GFP_ACCOUNT)
 
 #endif

@@ -114,7 +114,7 @@ struct pageblock
 {
     // --- arena: constant once the pageblock is made
     char* start;
-    page* mem_map; ///< its 1024 struct pages
+    page* mem_map;     ///< its 1024 struct pages
     std::uint8_t zone; ///< number of the zone it belongs to
 
     // --- buddy: lock of the zone

@@ -328,8 +328,7 @@ char* zone::alloc_adjacent_blocks(std::size_t nr)
             while (found < nr) {
                 const pageblock* block = owner_of(start + found * pageblock_size).block;
                 if (block == nullptr || block->zone != number_ ||
-                    block->state != pageblock_state::online ||
-                    !is_wholly_free(*block))
+                    block->state != pageblock_state::online || !is_wholly_free(*block))
                     break;
                 ++found;
             }

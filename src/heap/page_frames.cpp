@@ -90,7 +90,8 @@ const page* frames_around(const pageblock& block, const char* p)
     const std::size_t number = address_to_pfn(p) % pages_per_pageblock;
     for (unsigned order = 0; order < nr_page_orders; ++order) {
         const page& first = block.mem_map[number & ~(nr_pages(order) - 1)];
-        if (first.state == page_state::frame && p < first.start + (first.nr_run_pages << page_shift))
+        if (first.state == page_state::frame &&
+            p < first.start + (first.nr_run_pages << page_shift))
             return &first;
     }
     return nullptr;

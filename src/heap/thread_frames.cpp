@@ -23,7 +23,9 @@ namespace
 unsigned frames_to_keep(unsigned order)
 {
     const std::size_t fit = share_of(frame_bin_bytes_max) / (nr_pages(order) << page_shift);
-    return fit == 0 ? 1 : fit < frame_bin_capacity ? static_cast<unsigned>(fit) : frame_bin_capacity;
+    return fit == 0                   ? 1
+           : fit < frame_bin_capacity ? static_cast<unsigned>(fit)
+                                      : frame_bin_capacity;
 }
 
 } // namespace
