@@ -24,6 +24,7 @@ set(BUDDYSLAB_SOURCES
     # arena: address space, cut into pages
     src/arena/arena.cpp
     src/arena/class_map.cpp
+    src/arena/low_memory.cpp
     src/arena/mem_section.cpp
     src/arena/memblock.cpp
 

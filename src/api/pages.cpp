@@ -46,12 +46,15 @@ bsl::page* refuse()
 bool understand(bsl_gfp_t gfp, frame_request& request)
 {
     request.zeroed = (gfp & BSL_GFP_ZERO) != 0;
+    if ((gfp & BSL_GFP_DMA32) != 0)
+        request.type = bsl::zone_type::dma32;
     return (gfp & ~bsl_gfp_t{BSL_GFP_ALL_BITS}) == 0;
 }
 
 [[gnu::noinline]] bsl::page* alloc_slow(bsl_gfp_t gfp, unsigned order)
 {
-    frame_request request{order};
+    frame_request request{};
+    request.order = order;
     if (order > bsl::max_page_order || !understand(gfp, request))
         return refuse();
     return bsl::heap::alloc_frames_slow(request);

@@ -29,7 +29,6 @@ struct isolated_batch
     unsigned order[batch_size];
 };
 
-constinit list_head isolated; ///< lock: the zone's
 constinit std::atomic<std::size_t> bytes_returned{0};
 constinit std::atomic<std::size_t> calls_made{0};
 constinit std::atomic<std::uint64_t> interval_start{0};
@@ -74,7 +73,7 @@ void take_batch(zone& from, bool large, std::size_t keep_pages, isolated_batch& 
             break;
         batch.start[batch.count++] = start;
     }
-    isolated.insert_back(batch.link);
+    from.isolated.insert_back(batch.link);
 }
 
 void put_batch(zone& to, isolated_batch& batch)
@@ -233,10 +232,32 @@ bool age(zone& of)
     return true;
 }
 
+void balance_other(zone& of)
+{
+    for (bool large : {false, true}) {
+        const std::size_t bound = large ? param.dirty_large_max : param.dirty_max;
+        if (dirty_pages(of, large) > bound >> page_shift)
+            reclaim_pages(of, large, bound - bound / 8);
+    }
+}
+
+void age_other(zone& of)
+{
+    std::size_t idle[2] = {};
+    {
+        mutex_guard guard(of.lock);
+        of.end_interval(idle[0], idle[1]);
+    }
+    for (bool large : {false, true}) {
+        if (idle[large] != 0)
+            reclaim_pages(of, large, (dirty_pages(of, large) - idle[large]) << page_shift);
+    }
+}
+
 void adopt_isolated_pages(zone& of)
 {
     mutex_guard guard(of.lock);
-    while (list_head* node = isolated.front()) {
+    while (list_head* node = of.isolated.front()) {
         auto& batch = *list_entry<isolated_batch, &isolated_batch::link>(node);
         list_head::remove(batch.link);
         for (unsigned i = 0; i < batch.count; ++i)

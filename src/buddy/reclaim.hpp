@@ -37,6 +37,11 @@ void balance(zone& of);
 /// As balance(), and lets memory age; called now and then.  True when an interval of decay_ms ended.
 bool age(zone& of);
 
+/// The same for a zone that malloc does not live on: its bounds are the parameters', and nothing is learnt.
+/// age_other() is called when an interval has ended.
+void balance_other(zone& of);
+void age_other(zone& of);
+
 /// In the child of a fork: takes back what other threads were giving back.
 void adopt_isolated_pages(zone& of);
 

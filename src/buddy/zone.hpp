@@ -50,6 +50,9 @@ public:
     explicit constexpr zone(std::uint8_t number) : number_(number) {}
 
     mutex lock{lock_rank::zone};
+    list_head isolated BSL_TSA(guarded_by(lock)); ///< batches of blocks on their way to the system
+
+    std::uint8_t number() const { return number_; }
 
     /// First byte of a free block of 2^order pages, aligned to its size; nullptr when no pageblock
     /// has one and the arenas have no further pageblock.

@@ -62,7 +62,7 @@ void after_fork_in_child()
     registry_lock.reset_in_child();
     mutex::set_fork_owner(0);
     fork_lock.reset_in_child();
-    adopt_isolated_pages(zone_normal);
+    for_each_zone(adopt_isolated_pages);
     orphan_other_threads();
 }
 

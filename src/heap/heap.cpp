@@ -6,6 +6,7 @@
 
 #include "arena/arena.hpp"
 #include "buddy/reclaim.hpp"
+#include "buddy/zone_table.hpp"
 #include "config/params.hpp"
 #include "heap/allocation.hpp"
 #include "heap/early.hpp"
@@ -432,8 +433,12 @@ bool trim(std::size_t keep) noexcept
     drain_all_threads();
     discard_all_holes();
     const std::size_t windows = release_windows(0);
-    reclaim_pages(zone_normal, true, keep);
-    reclaim_pages(zone_normal, false, keep);
+    for_each_zone([keep](zone& z) {
+        if (type_of_zone(z.number()) == zone_type::movable)
+            return; // always there: that is what it is for
+        reclaim_pages(z, true, keep);
+        reclaim_pages(z, false, keep);
+    });
     return windows != 0 || totals_of_reclaim().bytes != before;
 }
 

@@ -1,7 +1,9 @@
 #include "heap/page_frames.hpp"
 
+#include "arena/low_memory.hpp"
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "buddy/reclaim.hpp"
 #include "heap/allocation.hpp"
 #include "heap/room.hpp"
 #include "slab/misuse.hpp"
@@ -46,14 +48,23 @@ page* hand_out(char* start, std::size_t pages, unsigned order, bool& is_clean)
     return &first;
 }
 
-/// From the zone itself; it is made, and grown, if need be.
-char* alloc_in_zone(std::size_t pages, unsigned order, zone_type type)
+/// From the zone itself.
+char* alloc_in_zone(zone& from, std::size_t pages, unsigned order)
 {
-    zone* from = make_zone(zone_number(0, type));
-    if (from == nullptr)
+    mutex_guard guard(from.lock);
+    return from.alloc_pages_exact(pages, order, migrate_type::run);
+}
+
+char* alloc_low(std::size_t pages, unsigned order)
+{
+    zone* low = make_zone(zone_number(0, zone_type::dma32));
+    if (low == nullptr)
         return nullptr;
-    mutex_guard guard(from->lock);
-    return from->alloc_pages_exact(pages, order, migrate_type::run);
+    do {
+        if (char* start = alloc_in_zone(*low, pages, order))
+            return start;
+    } while (grow_low_memory(low->number()));
+    return nullptr;
 }
 
 char* alloc_normal(std::size_t pages, unsigned order)
@@ -61,7 +72,7 @@ char* alloc_normal(std::size_t pages, unsigned order)
     return with_room([&]() -> char* {
         thread_heap* mine = this_thread_heap();
         if (mine == nullptr || order >= nr_pageset_orders || pages != nr_pages(order))
-            return alloc_in_zone(pages, order, zone_type::normal);
+            return alloc_in_zone(zone_normal, pages, order);
         page* first = mine->alloc_frame(order);
         return first == nullptr ? nullptr : page_address(*first);
     });
@@ -69,7 +80,8 @@ char* alloc_normal(std::size_t pages, unsigned order)
 
 page* alloc(std::size_t pages, const frame_request& request)
 {
-    char* start = alloc_normal(pages, request.order);
+    char* start = request.type == zone_type::dma32 ? alloc_low(pages, request.order)
+                                                   : alloc_normal(pages, request.order);
     keep_balance(this_thread.heap);
     if (start == nullptr) {
         errno = ENOMEM;
@@ -180,8 +192,12 @@ void give_back(page& first)
         mine->free_frame(first, order);
     } else {
         zone& home = zone_of(first.start);
-        mutex_guard guard(home.lock);
-        home.free_run(first.start, pages);
+        {
+            mutex_guard guard(home.lock);
+            home.free_run(first.start, pages);
+        }
+        if (home.number() != malloc_zone)
+            balance_other(home);
     }
     keep_balance(mine);
 }

@@ -25,7 +25,7 @@ namespace bsl::heap
 /// What is wanted.  Orders above max_page_order are refused before.
 struct frame_request
 {
-    unsigned order;
+    unsigned order = 0;
     zone_type type = zone_type::normal;
     bool zeroed = false;
 };
@@ -66,7 +66,9 @@ inline std::uint32_t mark_of(const page& first)
             return first;
         }
     }
-    return alloc_frames_slow({order});
+    frame_request request{};
+    request.order = order;
+    return alloc_frames_slow(request);
 }
 
 /// Any order.

@@ -2,6 +2,7 @@
 
 #include "arena/arena.hpp"
 #include "buddy/reclaim.hpp"
+#include "buddy/zone_table.hpp"
 #include "heap/registry.hpp"
 #include "vmalloc/vmalloc.hpp"
 
@@ -26,8 +27,13 @@ void keep_balance(thread_heap* mine)
         balance_holes();
     if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
         return balance(zone_normal);
-    if (age(zone_normal))
-        age_windows();
+    if (!age(zone_normal))
+        return;
+    age_windows();
+    for_each_zone([](zone& z) {
+        if (z.number() != malloc_zone && type_of_zone(z.number()) != zone_type::movable)
+            age_other(z);
+    });
 }
 
 } // namespace bsl::heap

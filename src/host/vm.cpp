@@ -111,6 +111,17 @@ void* map_before_relocation(std::size_t size)
 #endif
 }
 
+bool map_at(void* address, std::size_t size)
+{
+    errno_guard keep;
+    void* at = mmap(address, size, PROT_READ | PROT_WRITE, anonymous | at_hint, -1, 0);
+    if (at == address)
+        return true;
+    if (at != MAP_FAILED) // a kernel or sanitizer that does not know the flag
+        munmap(at, size);
+    return false;
+}
+
 void* reserve(void* hint, std::size_t size)
 {
     return map_somewhere(hint, size, PROT_NONE);

@@ -20,6 +20,9 @@ void* map(void* hint, std::size_t size);
 /// As map(), while libc's functions are out of reach since the loader has not relocated us yet.
 void* map_before_relocation(std::size_t size);
 
+/// As map(), but at this address or not at all: whatever is there already stays.
+bool map_at(void* address, std::size_t size);
+
 /// As map(), but inaccessible: reserves addresses, no memory, and counts to no commit limit.
 void* reserve(void* hint, std::size_t size);
 

@@ -4,6 +4,7 @@
 #include "arena/memblock.hpp"
 #include "base/check.hpp"
 #include "buddy/reclaim.hpp"
+#include "buddy/zone_table.hpp"
 #include "heap/registry.hpp"
 #include "vmalloc/vmalloc.hpp"
 
@@ -81,15 +82,27 @@ std::size_t lent_bytes()
     return sum;
 }
 
+/// All zones together, as if they were one.
+zone_counts counts_of_zones()
+{
+    zone_counts sum{};
+    for_each_zone([&sum](zone& z) {
+        mutex_guard guard(z.lock);
+        const zone_counts& add = z.counts();
+        sum.nr_online += add.nr_online;
+        sum.nr_free += add.nr_free;
+        sum.nr_dirty_small += add.nr_dirty_small;
+        sum.nr_dirty_large += add.nr_dirty_large;
+        sum.nr_used_peak += add.nr_used_peak;
+    });
+    return sum;
+}
+
 void add_pages(heap_totals& sum, std::size_t nr_slab_pages, std::size_t nr_listed)
 {
     const std::size_t nr_lent = lent_bytes() >> page_shift;
     const arena_totals arenas = totals_of_arenas();
-    zone_counts zone{};
-    {
-        mutex_guard guard(zone_normal.lock);
-        zone = zone_normal.counts();
-    }
+    const zone_counts zone = counts_of_zones();
     const std::size_t handed_out = zone.nr_online * pages_per_pageblock - zone.nr_free;
     const std::size_t nr_dirty = zone.nr_dirty_small + zone.nr_dirty_large;
     sum.nr_pages_in_use = difference(handed_out, nr_listed + nr_lent);

@@ -1,0 +1,22 @@
+#pragma once
+
+/// Arenas at low addresses, for zones that promise them.
+///
+/// Where low addresses are free cannot be asked for cheaply; it is tried out, from the limit downwards,
+/// a pageblock at a time: the kernel maps memory at an address or refuses (MAP_FIXED_NOREPLACE).  Far
+/// from the start, where the program and its break lie if it is not position independent.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bsl
+{
+
+/// Addresses below this fit in 32 bits.
+inline constexpr std::uint64_t low_memory_end = std::uint64_t{1} << 32;
+
+/// Adds an arena to a zone of low memory: as large as all it has, or half of that and so on, at least
+/// a pageblock.  False when no free addresses are left, or no memory.  No lock may be held.
+bool grow_low_memory(std::uint8_t zone);
+
+} // namespace bsl
