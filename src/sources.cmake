@@ -47,6 +47,8 @@ set(BUDDYSLAB_SOURCES
 
     # vmalloc: what is larger than a block
     src/vmalloc/adjacent.cpp
+    src/vmalloc/cma.cpp
+    src/vmalloc/exchange.cpp
     src/vmalloc/lending.cpp
     src/vmalloc/vm_area.cpp
     src/vmalloc/vmalloc.cpp
@@ -75,6 +77,7 @@ set(BUDDYSLAB_SOURCES
     src/proc/snapshot.cpp
 
     # api: the exported bsl_* functions
+    src/api/cma.cpp
     src/api/malloc.cpp
     src/api/pages.cpp
     src/api/params.cpp

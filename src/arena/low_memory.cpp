@@ -19,26 +19,30 @@ std::size_t blocks_of(std::uint8_t zone)
     return sum;
 }
 
-/// The highest free place for so many pageblocks.  The first pageblock of all addresses is left alone.
-char* map_low(std::size_t nr_blocks)
+} // namespace
+
+/// The first pageblock of all addresses is left alone.
+char* map_below(std::uint64_t limit, std::size_t size, std::size_t alignment)
 {
-    const std::uint64_t size = nr_blocks * pageblock_size;
-    for (std::uint64_t at = low_memory_end - size; at >= pageblock_size; at -= pageblock_size) {
+    if (size > limit)
+        return nullptr;
+    for (std::uint64_t at = round_down(limit - size, alignment); at >= pageblock_size;
+         at -= alignment) {
         auto* start = reinterpret_cast<char*>(at);
         if (host::map_at(start, size))
             return start;
+        if (at < alignment)
+            break;
     }
     return nullptr;
 }
-
-} // namespace
 
 bool grow_low_memory(std::uint8_t zone)
 {
     const std::size_t most = arena_size_max / pageblock_size / 4;
     std::size_t nr_blocks = std::clamp<std::size_t>(std::bit_floor(blocks_of(zone)), 1, most);
     for (; nr_blocks != 0; nr_blocks /= 2) {
-        char* start = map_low(nr_blocks);
+        char* start = map_below(low_memory_end, nr_blocks * pageblock_size, pageblock_size);
         if (start == nullptr)
             continue;
         if (add_arena(start, nr_blocks, zone))

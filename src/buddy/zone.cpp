@@ -159,6 +159,10 @@ bool zone::extend_run(char* start, std::size_t pages)
     pageblock& block = pageblock_of(start);
     const unsigned first = page_number(block, start);
     account(block, false);
+    if (is_wholly_free(block)) {
+        unlink(block); // its lists change with its type
+        block.type = migrate_type::run;
+    }
     const bool taken = take_pages(block, first, static_cast<unsigned>(pages));
     relink(block);
     account(block, true);
@@ -189,12 +193,18 @@ char* zone::alloc_block(unsigned order, migrate_type type)
     pageblock* block = bring_online(number_);
     if (block == nullptr)
         return nullptr;
-    block->state = pageblock_state::online;
-    block->type = type;
-    give_block(*block, 0, max_page_order);
-    ++counts_.nr_online;
-    account(*block, true);
+    add_block(*block);
     return take_from(*block, order, residency::clean, type);
+}
+
+void zone::add_block(pageblock& block)
+{
+    block.state = pageblock_state::online;
+    block.type = migrate_type::none;
+    give_block(block, 0, max_page_order);
+    ++counts_.nr_online;
+    relink(block);
+    account(block, true);
 }
 
 /// A pageblock with a run of free pages: of the first few of each list, starting with the smallest

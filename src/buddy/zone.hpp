@@ -72,8 +72,11 @@ public:
     /// Gives back any run of pages inside one pageblock, as the fewest aligned blocks.
     void free_run(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
 
+    /// Takes a pageblock that bring_online() gave; all of it is free then.
+    void add_block(pageblock& block) BSL_TSA(requires_capability(lock));
+
     /// Takes the pages [start, start + pages), all of one pageblock, if they are free: to make what
-    /// lies before them larger.
+    /// lies before them larger, or because they are wanted and no others.
     bool extend_run(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
 
     /// Takes `nr` wholly free pageblocks that follow each other in memory; nullptr if there are

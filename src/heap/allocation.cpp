@@ -4,6 +4,7 @@
 #include "arena/class_map.hpp"
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "buddy/zone_table.hpp"
 #include "heap/early.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
@@ -62,7 +63,10 @@ format_sink& name_window(format_sink& line, const vm_area& window)
 [[noreturn]] void report_frames(const char* call, const void* p, const page& head)
 {
     message line;
-    begin_bug(line, call, p).text("memory of alloc_pages, which free_pages takes back: ");
+    begin_bug(line, call, p);
+    if (type_of_zone(head.shard) == zone_type::movable)
+        report_bug(line.text("memory of cma_alloc, which cma_release takes back"));
+    line.text("memory of alloc_pages, which free_pages takes back: ");
     line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - head.start));
     line.text(" bytes into a block of ").decimal(head.nr_run_pages);
     report_bug(line.text(head.nr_run_pages == 1 ? " page" : " pages"));

@@ -5,6 +5,7 @@
 #include "buddy/zone_table.hpp"
 #include "heap/registry.hpp"
 #include "host/thread.hpp"
+#include "vmalloc/cma.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 namespace bsl
@@ -23,6 +24,8 @@ void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
 {
     for_each_thread_heap([&fn](thread_heap& heap) { fn(heap.lock); });
     fn(direct_lock);
+    fn(cma_lock);
+    fn(moving_lock);
     fn(vmalloc_lock);
     for (const kmem_cache& cache : all_caches) {
         for (unsigned shard = 0; shard < nr_shards(); ++shard) {

@@ -150,6 +150,13 @@ const page* frames_around(const pageblock& block, const char* p)
     report_bug(line.text(at.cache->name()));
 }
 
+[[noreturn]] void report_contiguous(const char* call, const void* p)
+{
+    message line;
+    begin_bug(line, call, p);
+    report_bug(line.text("not from alloc_pages: the page is one of cma_alloc's"));
+}
+
 /// The first struct page of what is given back, which is free from now on.  Anything but a block of so
 /// many pages is reported.
 page& take_back(const void* p, std::size_t pages, const char* call)
@@ -163,6 +170,8 @@ page& take_back(const void* p, std::size_t pages, const char* call)
     page_state expected = page_state::frame;
     switch (state.load(std::memory_order_relaxed)) {
     case page_state::frame:
+        if (type_of_zone(first.shard) == zone_type::movable)
+            report_contiguous(call, p);
         if (first.start != address)
             report_inside_frames(call, address, first);
         if (first.nr_run_pages != pages)

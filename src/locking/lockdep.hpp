@@ -4,7 +4,7 @@
 ///
 /// A thread takes locks in ascending rank only.  Check level 2 proves it at every acquisition.
 /// fork() takes all of them in this order (heap/fork.cpp).  No lock is held across a system call
-/// that changes the address space; the futex of a contended lock is the only exception.
+/// that changes the address space; exceptions are `moving`, and the futex of a contended lock.
 
 #include "base/check.hpp"
 
@@ -17,6 +17,8 @@ enum class lock_rank : unsigned char
     registry, ///< list of thread heaps
     caches,   ///< list of kmem_caches
     thread,   ///< one thread's full sheaves and pageset
+    cma,      ///< which pages of contiguous areas are in use
+    moving,   ///< one thread moves frames under live windows
     vmalloc,  ///< windows
     node,     ///< slabs of one cache and shard
     barn,     ///< sheaves of one cache and shard

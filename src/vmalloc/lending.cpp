@@ -2,7 +2,7 @@
 
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
-#include "buddy/zone.hpp"
+#include "buddy/zone_table.hpp"
 #include "host/vm.hpp"
 
 #include <algorithm>
@@ -67,21 +67,32 @@ bool is_mostly_resident(const block& b)
     return of.dirty.count(page_number(of, b.start), pages) * least_resident_part >= pages;
 }
 
+/// nullptr where no area was declared.
+zone* contiguous_zone()
+{
+    return zone_at(zone_number(0, zone_type::movable));
+}
+
 /// Takes resident blocks of at least `wanted` bytes together, or what there is.  In ascending order:
 /// neighbours at home then share a VMA in the window, too.
 unsigned take_blocks(block (&taken)[batch_size], unsigned max_blocks, std::size_t wanted)
 {
     unsigned n = 0;
     std::size_t sum = 0;
-    mutex_guard guard(zone_normal.lock);
-    for (migrate_type type : {migrate_type::none, migrate_type::run, migrate_type::slab}) {
-        while (n < max_blocks && sum < wanted) {
-            unsigned order = 0;
-            char* start = zone_normal.take_resident(type, stitch_order_min, order);
-            if (start == nullptr)
-                break;
-            taken[n] = {start, nr_pages(order) << page_shift};
-            sum += taken[n++].size;
+    // Contiguous areas come last: what is theirs may be called for.
+    for (zone* from : {&zone_normal, contiguous_zone()}) {
+        if (from == nullptr)
+            break;
+        mutex_guard guard(from->lock);
+        for (migrate_type type : {migrate_type::none, migrate_type::run, migrate_type::slab}) {
+            while (n < max_blocks && sum < wanted) {
+                unsigned order = 0;
+                char* start = from->take_resident(type, stitch_order_min, order);
+                if (start == nullptr)
+                    break;
+                taken[n] = {start, nr_pages(order) << page_shift};
+                sum += taken[n++].size;
+            }
         }
     }
     std::sort(taken, taken + n, [](const block& a, const block& b) { return a.start < b.start; });
@@ -90,8 +101,9 @@ unsigned take_blocks(block (&taken)[batch_size], unsigned max_blocks, std::size_
 
 void free_to_zone(char* start, std::size_t size)
 {
-    mutex_guard guard(zone_normal.lock);
-    zone_normal.free_run(start, size >> page_shift);
+    zone& home = zone_of(start);
+    mutex_guard guard(home.lock);
+    home.free_run(start, size >> page_shift);
 }
 
 /// Moves the frames of a block to the end of what is lent.
@@ -118,20 +130,6 @@ void cut_off(vm_area& area, std::size_t size)
     area.reserved = area.committed = area.size = area.lent_end;
 }
 
-/// Makes a home accessible whose frames could not be moved back.  False: it is not ours any more.
-///
-/// Either the failed move left the home as it was, empty; or it unmapped it, and then the range is
-/// mapped anew unless another thread was faster by a few instructions.
-bool mend_home(char* home, std::size_t size)
-{
-    void* at = host::map(home, size);
-    if (at == nullptr)
-        return false;
-    if (at != home)
-        host::unmap(at, size);
-    return true;
-}
-
 /// Sends the frames at `from` home and frees their pages.  `from` is unmapped.
 void return_frames(char* home, char* from, std::size_t size)
 {
@@ -150,6 +148,18 @@ void return_frames(char* home, char* from, std::size_t size)
 }
 
 } // namespace
+
+/// Either the failed move left the home as it was, empty; or it unmapped it, and then the range is
+/// mapped anew unless another thread was faster by a few instructions.
+bool mend_home(char* home, std::size_t size)
+{
+    void* at = host::map(home, size);
+    if (at == nullptr)
+        return false;
+    if (at != home)
+        host::unmap(at, size);
+    return true;
+}
 
 bool can_lend()
 {
@@ -174,8 +184,12 @@ std::size_t lendable_bytes()
 {
     if (!can_lend())
         return 0;
-    mutex_guard guard(zone_normal.lock);
-    return zone_normal.counts().nr_dirty_large << page_shift;
+    std::size_t pages = 0;
+    for (zone* from : {&zone_normal, contiguous_zone()}) {
+        if (from != nullptr)
+            pages += from->counts().nr_dirty_large;
+    }
+    return pages << page_shift;
 }
 
 bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)

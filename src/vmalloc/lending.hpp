@@ -38,6 +38,9 @@ std::size_t lendable_bytes();
 /// down accordingly, the rest has been unmapped, the window can only be destroyed.
 bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks);
 
+/// Makes a home accessible that frames could not be moved to.  False: it is not ours any more.
+bool mend_home(char* home, std::size_t size);
+
 /// Sends all frames of a window home and frees their blocks.  [0, lent_end) is unmapped afterwards.
 void return_blocks(vm_area& area);
 

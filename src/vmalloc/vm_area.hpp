@@ -35,6 +35,7 @@ enum class vm_area_state : std::uint8_t
     unused, ///< no window: in the store of descriptors by `link`; no other field means anything
     busy,   ///< one thread makes, changes or takes it down and owns every field but `link`
     live,   ///< handed out; in the list of live windows
+    moving, ///< live, but the holder of moving_lock exchanges homes of its frames and owns `lent`
     cached, ///< freed, frames in place; in the cache.  Whatever [0, size) held is still there
 };
 

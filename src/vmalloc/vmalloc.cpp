@@ -13,6 +13,8 @@ namespace bsl
 {
 
 constinit mutex vmalloc_lock{lock_rank::vmalloc};
+constinit mutex moving_lock{lock_rank::moving};
+constinit list_head live_windows;
 
 namespace
 {
@@ -33,7 +35,6 @@ constexpr std::size_t resident_part_min_zeroed = 2;
 /// Bounds the search, whatever small sizes windows were shrunk to.
 constexpr std::size_t cached_windows_max = 64;
 
-constinit list_head live_windows BSL_TSA(guarded_by(vmalloc_lock));
 /// The front was freed last.
 constinit list_head cached_windows BSL_TSA(guarded_by(vmalloc_lock));
 constinit vmalloc_counts counts BSL_TSA(guarded_by(vmalloc_lock)){};
@@ -53,6 +54,25 @@ std::size_t least_resident(std::size_t size, bool zeroed)
 {
     return part_of(size, zeroed ? resident_part_min_zeroed : resident_part_min);
 }
+
+/// vmalloc_lock for a scope, at a moment at which nobody moves frames under this window.
+class BSL_TSA(scoped_lockable) settled_guard
+{
+public:
+    explicit settled_guard(const vm_area& area) BSL_TSA(acquire_capability(vmalloc_lock))
+    {
+        vmalloc_lock.lock();
+        while (area.state == vm_area_state::moving) {
+            vmalloc_lock.unlock();
+            moving_lock.lock();
+            moving_lock.unlock();
+            vmalloc_lock.lock();
+        }
+    }
+    ~settled_guard() BSL_TSA(release_capability()) { vmalloc_lock.unlock(); }
+    settled_guard(const settled_guard&) = delete;
+    settled_guard& operator=(const settled_guard&) = delete;
+};
 
 // --- lists, lock held --------------------------------------------------------------------------
 
@@ -248,7 +268,7 @@ void* vmalloc_from_run(char* run, std::size_t old_size, std::size_t new_size)
 
 vfree_result vfree_check(const vm_area& area, const void* p)
 {
-    mutex_guard guard(vmalloc_lock);
+    settled_guard guard(area);
     if (area.state != vm_area_state::live)
         return vfree_result::already_free;
     return p == area.start ? vfree_result::freed : vfree_result::not_start;
@@ -260,7 +280,7 @@ vfree_result vfree(vm_area& area, void* p)
     bool keep = false;
     bool is_over = false;
     {
-        mutex_guard guard(vmalloc_lock);
+        settled_guard guard(area);
         if (area.state != vm_area_state::live)
             return vfree_result::already_free;
         if (p != area.start)
@@ -293,7 +313,7 @@ void* vrealloc(vm_area& area, std::size_t new_size)
     if (new_size <= old_size && old_size - new_size <= part_of(old_size, slack_part))
         return area.start;
     {
-        mutex_guard guard(vmalloc_lock);
+        settled_guard guard(area);
         VM_BUG_ON(area.state != vm_area_state::live);
         if (new_size > old_size && new_size <= area.committed) {
             area.size = new_size;

@@ -35,6 +35,12 @@ namespace bsl
 
 extern constinit mutex vmalloc_lock;
 
+/// Held by the thread that moves frames under live windows (exchange.hpp), across system calls.  Whoever
+/// wants such a window for something else waits for it.
+extern constinit mutex moving_lock;
+
+extern constinit list_head live_windows BSL_TSA(guarded_by(vmalloc_lock));
+
 /// At least `size` bytes, whole pages, at a multiple of `alignment` (a power of two) and of a page.
 /// nullptr when out of memory.  Any thread; no lock may be held.
 void* vmalloc(std::size_t size, std::size_t alignment, bool zeroed);
