@@ -58,6 +58,7 @@ set(BUDDYSLAB_SOURCES
     src/heap/boot.cpp
     src/heap/early.cpp
     src/heap/fork.cpp
+    src/heap/frame_reserve.cpp
     src/heap/heap.cpp
     src/heap/page_frames.cpp
     src/heap/registry.cpp

@@ -1,36 +1,47 @@
-/* What a caller of the kernel-style functions can bear: the kernel's GFP flags. */
+/*
+ * What an allocation can bear, as the kernel's GFP flags ("get free pages").
+ *
+ *     BSL_GFP_KERNEL   may make room, enter the kernel and wait for a lock: the usual case
+ *     BSL_GFP_NOWAIT   takes what lies at hand, without a system call, a page fault or a lock that
+ *     BSL_GFP_ATOMIC   somebody holds; otherwise NULL.  For signal handlers and real-time threads.
+ *
+ * The first says whether the call may reclaim; the others (BSL___GFP_*) are added to it with |.  A bit
+ * that is not listed here is an error: NULL, and errno is EINVAL.
+ */
 #ifndef BUDDYSLAB_GFP_H
 #define BUDDYSLAB_GFP_H
 
 typedef unsigned bsl_gfp_t;
 
-/* Where the memory is. */
-#define BSL_GFP_DMA32 0x04u   /* below 4 GiB */
-#define BSL_GFP_MOVABLE 0x08u /* no meaning here: addresses that were handed out do not move */
+/* Which zone; none of them: ZONE_NORMAL. */
+#define BSL___GFP_DMA32 0x1u   /* addresses below 4 GiB */
+#define BSL___GFP_MOVABLE 0x2u /* may be served from a CMA area */
 
-/* What may be done to get it. */
-#define BSL_GFP_RECLAIM 0xc00u        /* wait, and ask the system for more */
-#define BSL_GFP_NOFAIL 0x8000u        /* goes on until there is memory */
-#define BSL_GFP_RETRY_MAYFAIL 0x4000u /* no meaning here: as without */
-#define BSL_GFP_NORETRY 0x10000u      /* no meaning here: as without */
-#define BSL_GFP_HIGH 0x20u            /* may use the reserve */
+/* What to do where memory is short. */
+#define BSL___GFP_RECLAIM 0x4u        /* may make room, enter the kernel, and wait */
+#define BSL___GFP_HIGH 0x8u           /* may use the reserve below the watermark */
+#define BSL___GFP_NOFAIL 0x10u        /* never NULL: waits, or ends the program with a message */
+#define BSL___GFP_RETRY_MAYFAIL 0x20u /* tries everything twice before NULL */
+#define BSL___GFP_NORETRY 0x40u       /* does not ask shrinkers before NULL */
+#define BSL___GFP_NOWARN 0x80u        /* no message when it fails */
 
-/* How it is to be. */
-#define BSL_GFP_ZERO 0x100u
-#define BSL_GFP_NOWARN 0x2000u /* no meaning here: nothing is printed when memory runs out */
-#define BSL_GFP_COMP 0x40000u  /* no meaning here */
-#define BSL_GFP_ACCOUNT 0x400000u
+/* What the memory is like. */
+#define BSL___GFP_ZERO 0x100u /* zeros */
+#define BSL___GFP_ACCOUNT                                                                          \
+    0x200u /* accepted, as in the kernel's code; caches have limits of their own */
 
-#define BSL_GFP_KERNEL BSL_GFP_RECLAIM
-#define BSL_GFP_KERNEL_ACCOUNT (BSL_GFP_KERNEL | BSL_GFP_ACCOUNT)
+#define BSL_GFP_ALL 0x3ffu
+
+#define BSL_GFP_KERNEL BSL___GFP_RECLAIM
+#define BSL_GFP_KERNEL_ACCOUNT (BSL_GFP_KERNEL | BSL___GFP_ACCOUNT)
 #define BSL_GFP_USER BSL_GFP_KERNEL
-/* Never waits and never enters the kernel. */
-#define BSL_GFP_NOWAIT 0u
-#define BSL_GFP_ATOMIC BSL_GFP_HIGH
-
-#define BSL_GFP_ALL_BITS                                                                           \
-    (BSL_GFP_DMA32 | BSL_GFP_MOVABLE | BSL_GFP_RECLAIM | BSL_GFP_NOFAIL | BSL_GFP_RETRY_MAYFAIL |  \
-     BSL_GFP_NORETRY | BSL_GFP_HIGH | BSL_GFP_ZERO | BSL_GFP_NOWARN | BSL_GFP_COMP |               \
-     BSL_GFP_ACCOUNT)
+#define BSL_GFP_ATOMIC BSL___GFP_HIGH
+#define BSL_GFP_NOWAIT BSL___GFP_NOWARN
+#define BSL_GFP_DMA32 BSL___GFP_DMA32
+#define BSL_GFP_MOVABLE (BSL_GFP_KERNEL | BSL___GFP_MOVABLE)
+#define BSL_GFP_ZERO BSL___GFP_ZERO
+#define BSL_GFP_NOFAIL BSL___GFP_NOFAIL
+#define BSL_GFP_NOWARN BSL___GFP_NOWARN
+#define BSL_GFP_RETRY_MAYFAIL BSL___GFP_RETRY_MAYFAIL
 
 #endif

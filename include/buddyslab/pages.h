@@ -33,7 +33,7 @@ struct bsl_page
 
 /*
  * The first page of a block of 2^order pages.  NULL with errno = ENOMEM when there is no memory (never
- * for small orders with BSL_GFP_NOFAIL); NULL with errno = EINVAL for an order above BSL_MAX_PAGE_ORDER
+ * for small orders with BSL___GFP_NOFAIL); NULL with errno = EINVAL for an order above BSL_MAX_PAGE_ORDER
  * or flags that are not known.
  */
 BSL_API BSL_MUST_USE struct bsl_page* bsl_alloc_pages(bsl_gfp_t gfp, unsigned order) BSL_NOEXCEPT;
@@ -41,6 +41,14 @@ BSL_API BSL_MUST_USE struct bsl_page* bsl_alloc_page(bsl_gfp_t gfp) BSL_NOEXCEPT
 
 /* Gives a block back by its first page; the kernel's __free_pages().  NULL is ignored. */
 BSL_API void bsl_free_block(struct bsl_page* first, unsigned order) BSL_NOEXCEPT;
+
+/*
+ * The same in the middle of anything, such as a signal handler that interrupted malloc: for blocks up to
+ * order 3 of ordinary memory without a lock or a system call.  What such a handler gets, it gets by
+ * BSL_GFP_ATOMIC or BSL_GFP_NOWAIT, from a reserve that other calls of alloc_pages fill up; NULL when it
+ * is empty, for larger orders, and for BSL___GFP_DMA32.
+ */
+BSL_API void bsl_free_pages_nolock(struct bsl_page* first, unsigned order) BSL_NOEXCEPT;
 
 /* The same by addresses; 0 instead of NULL. */
 BSL_API BSL_MUST_USE unsigned long bsl_get_free_pages(bsl_gfp_t gfp, unsigned order) BSL_NOEXCEPT;

@@ -14,7 +14,9 @@ namespace
 using bsl::heap::frame_request;
 
 /// Flags that ask for nothing but memory: a hit need not look at them.
-constexpr bsl_gfp_t plain_flags = BSL_GFP_KERNEL | BSL_GFP_NOWARN | BSL_GFP_ACCOUNT;
+constexpr bsl_gfp_t may_reclaim = BSL___GFP_RECLAIM;
+constexpr bsl_gfp_t plain_flags =
+    BSL_GFP_KERNEL | BSL___GFP_NOWARN | BSL___GFP_ACCOUNT | BSL___GFP_MOVABLE;
 
 bsl_page* to_public(bsl::page* first)
 {
@@ -45,10 +47,12 @@ bsl::page* refuse()
 /// What the flags say, and whether they are known.
 bool understand(bsl_gfp_t gfp, frame_request& request)
 {
-    request.zeroed = (gfp & BSL_GFP_ZERO) != 0;
-    if ((gfp & BSL_GFP_DMA32) != 0)
+    request.zeroed = (gfp & BSL___GFP_ZERO) != 0;
+    request.at_once = (gfp & may_reclaim) == 0;
+    request.must = (gfp & BSL___GFP_NOFAIL) != 0;
+    if ((gfp & BSL___GFP_DMA32) != 0)
         request.type = bsl::zone_type::dma32;
-    return (gfp & ~bsl_gfp_t{BSL_GFP_ALL_BITS}) == 0;
+    return (gfp & ~bsl_gfp_t{BSL_GFP_ALL}) == 0;
 }
 
 [[gnu::noinline]] bsl::page* alloc_slow(bsl_gfp_t gfp, unsigned order)
@@ -62,7 +66,8 @@ bool understand(bsl_gfp_t gfp, frame_request& request)
 
 [[gnu::always_inline]] inline bsl::page* alloc(bsl_gfp_t gfp, unsigned order)
 {
-    if ((gfp & ~plain_flags) == 0 && order < bsl::nr_pageset_orders) [[likely]]
+    if ((gfp & ~(plain_flags & ~may_reclaim)) == may_reclaim && order < bsl::nr_pageset_orders)
+        [[likely]]
         return bsl::heap::alloc_frames(order);
     return alloc_slow(gfp, order);
 }
@@ -85,6 +90,12 @@ void bsl_free_block(bsl_page* first, unsigned order) noexcept
         bsl::heap::free_frames(from_public(first), order, "__free_pages");
 }
 
+void bsl_free_pages_nolock(bsl_page* first, unsigned order) noexcept
+{
+    if (first != nullptr)
+        bsl::heap::free_frames_at_once(from_public(first), order, "free_pages_nolock");
+}
+
 unsigned long bsl_get_free_pages(bsl_gfp_t gfp, unsigned order) noexcept
 {
     return to_address(alloc(gfp, order));
@@ -97,7 +108,7 @@ unsigned long bsl_get_free_page(bsl_gfp_t gfp) noexcept
 
 unsigned long bsl_get_zeroed_page(bsl_gfp_t gfp) noexcept
 {
-    return to_address(alloc(gfp | BSL_GFP_ZERO, 0));
+    return to_address(alloc(gfp | BSL___GFP_ZERO, 0));
 }
 
 void bsl_free_pages(unsigned long address, unsigned order) noexcept

@@ -5,6 +5,7 @@
 #include "base/format.hpp"
 #include "buddy/reclaim.hpp"
 #include "heap/allocation.hpp"
+#include "heap/frame_reserve.hpp"
 #include "heap/room.hpp"
 #include "slab/misuse.hpp"
 
@@ -78,11 +79,62 @@ char* alloc_normal(std::size_t pages, unsigned order)
     });
 }
 
+// --- the reserve -------------------------------------------------------------------------------
+
+void give_back(page& first);
+
+page* refill_reserve(unsigned order)
+{
+    char* start = alloc_normal(nr_pages(order), order);
+    if (start == nullptr)
+        return nullptr;
+    bool is_clean = false;
+    page* first = hand_out(start, nr_pages(order), order, is_clean);
+    for (std::size_t i = 0; i < nr_pages(order); ++i)
+        static_cast<volatile char*>(start)[i << page_shift] = 0; // no page fault later
+    first->state = page_state::free;
+    return first;
+}
+
+/// Not before the library is up, nor by a thread that has ended.
+void look_after_reserve()
+{
+    if (this_thread_heap() != nullptr)
+        heap::look_after_reserve(refill_reserve, give_back);
+}
+
+page* alloc_at_once(const frame_request& request)
+{
+    page* first = request.type == zone_type::normal ? take_from_reserve(request.order) : nullptr;
+    if (first == nullptr) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    std::atomic_ref<page_state>(first->state).store(page_state::frame, std::memory_order_relaxed);
+    if (request.zeroed)
+        std::memset(first->start, 0, nr_pages(request.order) << page_shift);
+    return first;
+}
+
+[[noreturn]] void report_must(std::size_t pages)
+{
+    message line;
+    line.text("out of memory: ");
+    report_bug(name_pages(line, pages).text(", and the caller cannot do without (__GFP_NOFAIL)"));
+}
+
+// --- both together -----------------------------------------------------------------------------
+
 page* alloc(std::size_t pages, const frame_request& request)
 {
+    if (request.at_once)
+        return alloc_at_once(request); // a few pages too many, where it is an exact size
     char* start = request.type == zone_type::dma32 ? alloc_low(pages, request.order)
                                                    : alloc_normal(pages, request.order);
+    look_after_reserve();
     keep_balance(this_thread.heap);
+    if (start == nullptr && request.must)
+        report_must(pages);
     if (start == nullptr) {
         errno = ENOMEM;
         return nullptr;
@@ -223,6 +275,14 @@ void free_frames_slow(const void* p, unsigned order, const char* call) noexcept
     // No block has as many pages as an order that is too large says: take_back() will find that.
     constexpr std::size_t too_many = 2 * pages_per_pageblock;
     give_back(take_back(p, order > max_page_order ? too_many : nr_pages(order), call));
+}
+
+void free_frames_at_once(page& first, unsigned order, const char* call) noexcept
+{
+    if (order >= nr_pageset_orders || mark_of(first) != frame_mark(order))
+        return free_frames_slow(page_address(first), order, call);
+    take_back(first.start, nr_pages(order), call);
+    give_to_reserve(first, order);
 }
 
 page* alloc_frames_exact(std::size_t size, const frame_request& request) noexcept

@@ -28,6 +28,8 @@ struct frame_request
     unsigned order = 0;
     zone_type type = zone_type::normal;
     bool zeroed = false;
+    bool at_once = false; ///< without a lock, a system call or a page fault, or not at all
+    bool must = false;    ///< if there is no memory, the program ends with a message
 };
 
 /// What a struct page says of a block that a bin may keep, in the words of one comparison: state, order,
@@ -96,6 +98,9 @@ inline std::uint32_t mark_of(const page& first)
     }
     free_frames_slow(p, order, call);
 }
+
+/// Gives a block of a small order back in the middle of anything: no lock, no system call.
+void free_frames_at_once(page& first, unsigned order, const char* call) noexcept;
 
 /// Exactly as many pages as `size` needs, aligned to the next power of two; at most 2^max_page_order.
 page* alloc_frames_exact(std::size_t size, const frame_request& request) noexcept;

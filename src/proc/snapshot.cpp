@@ -260,7 +260,8 @@ void walker::walk_pages(const pageblock& block)
             ++i;
         } else if (space_.pages[i].state == page_state::slab) {
             i += walk_slab(i);
-        } else if (space_.pages[i].state == page_state::run) {
+        } else if (space_.pages[i].state == page_state::run ||
+                   space_.pages[i].state == page_state::frame) {
             i += walk_run(i);
         } else {
             ++to_.nr_elsewhere;

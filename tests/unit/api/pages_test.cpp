@@ -6,8 +6,10 @@
 #include "unit/child.hpp"
 #include "unit/memory.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -129,7 +131,7 @@ TEST_CASE("zeroed pages are zeros, also where they were used before")
         void* used = pages_of(order);
         std::memset(used, 0xff, page_bytes << order);
         free_pages(used, order);
-        const unsigned long again = bsl_get_free_pages(BSL_GFP_KERNEL | BSL_GFP_ZERO, order);
+        const unsigned long again = bsl_get_free_pages(BSL_GFP_KERNEL | BSL___GFP_ZERO, order);
         CHECK(is_filled(reinterpret_cast<void*>(again), page_bytes << order, 0));
         bsl_free_pages(again, order);
     }
@@ -143,7 +145,7 @@ TEST_CASE("zeroed pages are zeros, also where they were used before")
 
 TEST_CASE("exact pages are as many as asked for; the rest of the block is free")
 {
-    bsl_free(bsl_malloc(1));
+    free_pages(pages_of(0), 0); // makes what the library keeps for itself
     const std::size_t before = pages_in_use();
     for (std::size_t pages : {1u, 3u, 5u, 16u, 100u, 1000u, 1024u}) {
         void* p = bsl_alloc_pages_exact(pages * page_bytes - 5, BSL_GFP_KERNEL);
@@ -164,7 +166,7 @@ TEST_CASE("blocks that are in use at once do not overlap, and all of them come b
         unsigned order;
         unsigned char fill;
     };
-    bsl_free(bsl_malloc(1));
+    free_pages(pages_of(0), 0); // makes what the library keeps for itself
     const std::size_t before = pages_in_use();
     std::vector<block> blocks;
     std::mt19937 random(7);
@@ -196,7 +198,7 @@ constexpr std::size_t pages_for_a_thread = 8;
 
 TEST_CASE("a page freed by another thread, and by a thread that ends, is free")
 {
-    bsl_free(bsl_malloc(1));
+    free_pages(pages_of(0), 0); // makes what the library keeps for itself
     const std::size_t before = pages_in_use();
     std::vector<void*> got(100);
     std::thread([&] {
@@ -215,7 +217,7 @@ TEST_CASE("a page freed by another thread, and by a thread that ends, is free")
 
 TEST_CASE("what an idle thread keeps of pages is taken away from it by malloc_trim")
 {
-    bsl_free(bsl_malloc(1));
+    free_pages(pages_of(0), 0); // makes what the library keeps for itself
     const std::size_t before = pages_in_use();
     std::atomic<int> step{0};
     std::thread idle([&] {
@@ -399,7 +401,8 @@ TEST_CASE("GFP_DMA32 gives addresses below 4 GiB")
     for (unsigned round = 0; round < 5; ++round) {
         for (unsigned order = 0; order <= BSL_MAX_PAGE_ORDER; ++order) {
             const std::size_t size = page_bytes << order;
-            bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32 | BSL_GFP_ZERO, order);
+            bsl_page* first =
+                bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32 | BSL___GFP_ZERO, order);
             REQUIRE(first != nullptr);
             char* start = static_cast<char*>(bsl_page_address(first));
             REQUIRE(reinterpret_cast<std::uintptr_t>(start) + size <= std::uint64_t{1} << 32);
@@ -412,7 +415,7 @@ TEST_CASE("GFP_DMA32 gives addresses below 4 GiB")
     }
     for (auto [first, order] : blocks)
         bsl_free_block(first, order);
-    void* exact = bsl_alloc_pages_exact(70000, BSL_GFP_KERNEL | BSL_GFP_DMA32);
+    void* exact = bsl_alloc_pages_exact(70000, BSL_GFP_KERNEL | BSL___GFP_DMA32);
     CHECK(reinterpret_cast<std::uintptr_t>(exact) + 70000 < std::uint64_t{1} << 32);
     bsl_free_pages_exact(exact, 70000);
 
@@ -429,7 +432,7 @@ TEST_CASE(
     std::vector<bsl_page*> blocks;
     errno = 0;
     for (;;) {
-        bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32, BSL_MAX_PAGE_ORDER);
+        bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, BSL_MAX_PAGE_ORDER);
         if (first == nullptr)
             break;
         REQUIRE(reinterpret_cast<std::uintptr_t>(bsl_page_address(first)) < std::uint64_t{1} << 32);
@@ -438,7 +441,7 @@ TEST_CASE(
     }
     CHECK(errno == ENOMEM);
     CHECK(blocks.size() > 300); // a sanitizer may have half of these addresses for itself
-    CHECK(bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32, 0) == nullptr);
+    CHECK(bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, 0) == nullptr);
     void* ordinary = pages_of(0);
     CHECK(ordinary != nullptr);
     free_pages(ordinary, 0);
@@ -446,7 +449,7 @@ TEST_CASE(
     void* freed = bsl_page_address(blocks.back());
     bsl_free_block(blocks.back(), BSL_MAX_PAGE_ORDER);
     blocks.pop_back();
-    bsl_page* again = bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32, BSL_MAX_PAGE_ORDER);
+    bsl_page* again = bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, BSL_MAX_PAGE_ORDER);
     REQUIRE(again != nullptr);
     CHECK(bsl_page_address(again) == freed);
     blocks.push_back(again);
@@ -457,7 +460,7 @@ TEST_CASE(
 TEST_CASE("free memory below 4 GiB goes back to the system, too")
 {
     const auto get = [] {
-        bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32, 8);
+        bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, 8);
         REQUIRE(first != nullptr);
         std::memset(bsl_page_address(first), 1, bsl::mib);
         return first;
@@ -472,10 +475,10 @@ TEST_CASE("free memory below 4 GiB goes back to the system, too")
 
 TEST_CASE("the child of a fork goes on with low addresses")
 {
-    bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32, 2);
+    bsl_page* first = bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, 2);
     const child_result child = in_child([=] {
         bsl_free_block(first, 2);
-        bsl_page* again = bsl_alloc_pages(BSL_GFP_KERNEL | BSL_GFP_DMA32, 10);
+        bsl_page* again = bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, 10);
         if (again == nullptr)
             std::abort();
         bsl_free_block(again, 10);
@@ -484,4 +487,111 @@ TEST_CASE("the child of a fork goes on with low addresses")
     CHECK(child.aborted());
     CHECK(child.text.find("double free: the page is free already") != std::string::npos);
     bsl_free_block(first, 2);
+}
+
+namespace
+{
+
+std::atomic<bool> stop_signals{false};
+std::atomic<unsigned> served_in_handler{0};
+bsl_page* kept_by_handler = nullptr;
+
+/// As a handler may: gets a page, writes to it, and gives back the one it had before.
+void use_pages_in_handler(int)
+{
+    const int saved = errno;
+    bsl_page* first = bsl_alloc_page(BSL_GFP_ATOMIC);
+    if (first != nullptr) {
+        std::memset(bsl_page_address(first), 0x3c, page_bytes);
+        bsl_free_pages_nolock(kept_by_handler, 0);
+        kept_by_handler = first;
+        ++served_in_handler;
+    }
+    errno = saved;
+}
+
+} // namespace
+
+TEST_CASE("pages for those who can bear nothing come from a reserve, and it is bounded")
+{
+    free_pages(pages_of(0), 0);
+    std::vector<bsl_page*> got;
+    for (;;) {
+        errno = 0;
+        bsl_page* first = bsl_alloc_page(BSL_GFP_ATOMIC);
+        if (first == nullptr)
+            break;
+        CHECK(resident_pages(bsl_page_address(first), page_bytes) == 1);
+        got.push_back(first);
+        REQUIRE(got.size() < 1000);
+    }
+    CHECK(errno == ENOMEM);
+    CHECK(got.size() == 16);
+    CHECK(bsl_alloc_pages(BSL_GFP_NOWAIT, 4) == nullptr);
+    CHECK(bsl_alloc_pages(BSL_GFP_NOWAIT | BSL___GFP_DMA32, 0) == nullptr);
+    bsl_page* order_2 = bsl_alloc_pages(BSL_GFP_NOWAIT | BSL___GFP_ZERO, 2);
+    REQUIRE(order_2 != nullptr);
+    CHECK(is_filled(bsl_page_address(order_2), 4 * page_bytes, 0));
+    bsl_free_pages_nolock(order_2, 2);
+    for (bsl_page* first : got)
+        bsl_free_block(first, 0); // elsewhere than into the reserve
+    free_pages(pages_of(4), 4);   // fills it up again
+    bsl_page* again = bsl_alloc_page(BSL_GFP_NOWAIT);
+    CHECK(again != nullptr);
+    bsl_free_pages_nolock(again, 0);
+    validate_zone();
+}
+
+TEST_CASE("blocks given back without a lock are free again")
+{
+    free_pages(pages_of(0), 0);
+    const std::size_t before = pages_in_use();
+    std::vector<void*> blocks(100);
+    for (void*& p : blocks)
+        p = pages_of(1);
+    for (void* p : blocks)
+        bsl_free_pages_nolock(bsl_virt_to_page(p), 1);
+    free_pages(pages_of(4), 4);
+    CHECK(pages_in_use() == before);
+    void* p = pages_of(0);
+    check_message(in_child([=] {
+                      bsl_free_pages_nolock(bsl_virt_to_page(p), 0);
+                      bsl_free_pages_nolock(bsl_virt_to_page(p), 0);
+                  }),
+                  "free_pages_nolock(" + text_of(p) + "): double free: the page is free already");
+    free_pages(p, 0);
+}
+
+TEST_CASE("a signal handler gets and gives pages while its thread does the same")
+{
+    free_pages(pages_of(0), 0);
+    const std::size_t before = pages_in_use();
+    served_in_handler = 0;
+    std::signal(SIGUSR1, use_pages_in_handler);
+    std::thread busy([&] {
+        while (!stop_signals) {
+            void* kept[30];
+            for (unsigned i = 0; i < 30; ++i) {
+                kept[i] = pages_of(i % 3);
+                std::memset(kept[i], 0x11, page_bytes);
+            }
+            for (unsigned i = 0; i < 30; ++i) {
+                if (!is_filled(kept[i], page_bytes, 0x11))
+                    std::abort();
+                free_pages(kept[i], i % 3);
+            }
+        }
+    });
+    for (unsigned i = 0; i < 2000 || served_in_handler < 100; ++i) {
+        pthread_kill(busy.native_handle(), SIGUSR1);
+        std::this_thread::yield();
+    }
+    std::signal(SIGUSR1, SIG_IGN);
+    stop_signals = true;
+    busy.join();
+    bsl_free_pages_nolock(kept_by_handler, 0);
+    kept_by_handler = nullptr;
+    free_pages(pages_of(4), 4);
+    CHECK(pages_in_use() <= before + pages_for_a_thread);
+    validate_zone();
 }

@@ -1,0 +1,93 @@
+#include "heap/frame_reserve.hpp"
+
+#include <atomic>
+
+namespace bsl::heap
+{
+
+namespace
+{
+
+/// 160 KiB in all: enough for a handler or a real-time thread between two looks.
+constexpr unsigned nr_slots_max = 16;
+constexpr unsigned nr_slots[nr_pageset_orders] = {16, 4, 2, 1};
+
+using slot = std::atomic<page*>;
+
+constinit slot slots[nr_pageset_orders][nr_slots_max] = {};
+constinit std::atomic<page*> late{nullptr};
+constinit std::atomic<bool> is_short{true}; ///< of something, or something is late
+
+page* next_of(const page& late_one)
+{
+    return reinterpret_cast<page*>(late_one.lru.next);
+}
+
+bool put(page& first, unsigned order)
+{
+    for (unsigned i = 0; i < nr_slots[order]; ++i) {
+        page* empty = nullptr;
+        if (slots[order][i].compare_exchange_strong(empty, &first, std::memory_order_release,
+                                                    std::memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+page* take_from_reserve(unsigned order)
+{
+    if (order >= nr_pageset_orders)
+        return nullptr;
+    for (unsigned i = 0; i < nr_slots[order]; ++i) {
+        slot& s = slots[order][i];
+        if (s.load(std::memory_order_relaxed) == nullptr)
+            continue;
+        if (page* first = s.exchange(nullptr, std::memory_order_acquire)) {
+            is_short.store(true, std::memory_order_relaxed);
+            return first;
+        }
+    }
+    return nullptr;
+}
+
+void give_to_reserve(page& first, unsigned order)
+{
+    if (put(first, order))
+        return;
+    // Nobody takes single ones off this stack, so that a block cannot come and go between two looks at
+    // its top.
+    page* top = late.load(std::memory_order_relaxed);
+    do
+        first.lru.next = reinterpret_cast<list_head*>(top);
+    while (!late.compare_exchange_weak(top, &first, std::memory_order_release,
+                                       std::memory_order_relaxed));
+    is_short.store(true, std::memory_order_relaxed);
+}
+
+void look_after_reserve(page* (*refill)(unsigned order), void (*take_late)(page& first))
+{
+    if (!is_short.load(std::memory_order_relaxed)) [[likely]]
+        return;
+    is_short.store(false, std::memory_order_relaxed);
+    for (page* first = late.exchange(nullptr, std::memory_order_acquire); first != nullptr;) {
+        page* next = next_of(*first);
+        first->lru.next = nullptr;
+        take_late(*first);
+        first = next;
+    }
+    for (unsigned order = 0; order < nr_pageset_orders; ++order) {
+        for (unsigned i = 0; i < nr_slots[order]; ++i) {
+            if (slots[order][i].load(std::memory_order_relaxed) != nullptr)
+                continue;
+            page* first = refill(order);
+            if (first == nullptr)
+                return;
+            if (!put(*first, order))
+                take_late(*first);
+        }
+    }
+}
+
+} // namespace bsl::heap

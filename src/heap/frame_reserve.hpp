@@ -1,0 +1,28 @@
+#pragma once
+
+/// Page frames for callers that can bear nothing: no lock, no system call, no page fault, in the middle
+/// of anything, malloc included.  The kernel's reserve below the lowest watermark.
+///
+///     slots    blocks of each small order, every page touched.  Taken and put by one atomic instruction
+///     late     blocks given back when all slots were full, linked through their struct pages
+///
+/// The ordinary slow path of alloc_pages() fills empty slots and takes the late blocks back; it does so
+/// the first time it runs, so that a program which uses page frames at all has a reserve.
+
+#include "arena/page.hpp"
+#include "heap/thread_heap.hpp"
+
+namespace bsl::heap
+{
+
+/// A block of 2^order pages in state `free`; nullptr when the reserve has none.
+page* take_from_reserve(unsigned order);
+
+/// Takes a block in state `free`, order below nr_pageset_orders, of the zone of malloc.
+void give_to_reserve(page& first, unsigned order);
+
+/// Fills up what is missing by way of refill(order), which gives blocks or nullptr, and calls
+/// take_late(page&) for what was given back late.  Cheap when there is nothing to do.
+void look_after_reserve(page* (*refill)(unsigned order), void (*take_late)(page& first));
+
+} // namespace bsl::heap
