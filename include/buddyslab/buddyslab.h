@@ -2,8 +2,11 @@
 #ifndef BUDDYSLAB_BUDDYSLAB_H
 #define BUDDYSLAB_BUDDYSLAB_H
 
+#include <buddyslab/cma.h>
 #include <buddyslab/export.h>
+#include <buddyslab/gfp.h>
 #include <buddyslab/malloc.h>
+#include <buddyslab/pages.h>
 #include <buddyslab/params.h>
 #include <buddyslab/stats.h>
 #include <buddyslab/version.h>

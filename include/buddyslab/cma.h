@@ -14,6 +14,7 @@
 
 BSL_BEGIN_DECLS
 
+struct bsl_cma;
 typedef struct bsl_cma bsl_cma;
 
 /*

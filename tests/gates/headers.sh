@@ -19,12 +19,13 @@ alone()
 }
 
 cd "$1" || exit 2
-for path in include/buddyslab/*.h include/buddyslab/*.hpp; do
+for path in include/buddyslab/*.h include/buddyslab/*/*.h include/buddyslab/*.hpp; do
     [ -e "$path" ] || continue
+    name=${path#include/buddyslab/}
     case $path in
-    *.h) alone "${path##*/}" "${CC:-cc}" -std=c99 -x c ;;
+    *.h) alone "$name" "${CC:-cc}" -std=c99 -x c ;;
     esac
-    alone "${path##*/}" "${CXX:-c++}" -std=c++20 -x c++
+    alone "$name" "${CXX:-c++}" -std=c++20 -x c++
 done
 [ $status -ne 0 ] || echo "each public header compiles alone"
 exit $status

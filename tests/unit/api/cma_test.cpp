@@ -177,3 +177,10 @@ TEST_CASE("mistakes with pages of an area are named")
     CHECK(bsl_cma_release(other, pages, 10) == 0);
     CHECK(bsl_cma_release(area, pages, 10) == 1);
 }
+
+extern "C" int use_kernel_names(void); // kernel_names.c
+
+TEST_CASE("the kernel's own names do the same")
+{
+    CHECK(use_kernel_names() == 0);
+}
