@@ -84,6 +84,20 @@ command)
     done
     kill $sleeper
     grep -q '^kmalloc-64 ' "$prefix/slabs"
+    # a heap that is part of the program can be looked into too
+    printf '%s\n' '#include <buddyslab/buddyslab.h>' '#include <unistd.h>' \
+        'int main(void) { for (int i = 0; i < 1000; i++) if (!bsl_malloc(64)) return 1;' \
+        'return write(1, "", 1) != 1 || read(0, &(char){0}, 1) != 0; }' >"$prefix/part.c"
+    ${CC:-cc} -w -I "$usr/include" "$prefix/part.c" "$libdir/libbuddyslab.a" -Wl,--gc-sections -o "$prefix/part"
+    mkfifo "$prefix/end" "$prefix/ready"
+    "$prefix/part" <"$prefix/end" >"$prefix/ready" &
+    part=$!
+    exec 3>"$prefix/end"
+    head -c 1 "$prefix/ready" >/dev/null
+    "$usr/bin/buddyslab" slabinfo $part >"$prefix/slabs"
+    exec 3>&-
+    wait $part
+    grep -q '^kmalloc-64 *1000 ' "$prefix/slabs" || { cat "$prefix/slabs"; exit 1; }
     ;;
 moved)
     mv "$usr" "$usr.moved"
