@@ -195,8 +195,11 @@ unsigned head_of(const inquiry& about, unsigned index, page_state state)
     const std::vector<page>& pages = about.block->pages;
     if (state == page_state::slab && about.block->notes[index].use != page_role::single)
         return index & ~(static_cast<unsigned>(nr_pages(pages[index].order)) - 1);
+    const auto is_head = [state](const page& p) {
+        return p.state == state || (state == page_state::run && p.state == page_state::frame);
+    };
     unsigned at = index;
-    while (at != 0 && pages[at].state != state)
+    while (at != 0 && !is_head(pages[at]))
         --at;
     return at;
 }
@@ -233,7 +236,7 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
         return;
     case page_role::run: {
         const page& head = about.block->pages[head_of(about, index, page_state::run)];
-        const bool known = head.state == page_state::run;
+        const bool known = head.state == page_state::run || head.state == page_state::frame;
         std::printf("%#llx: %llu bytes into a run of pages, which is in use\n",
                     number(about.address),
                     known ? number(about.address - address_of(head.start)) : 0);
