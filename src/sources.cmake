@@ -36,12 +36,14 @@ set(BUDDYSLAB_SOURCES
     src/buddy/zone_table.cpp
 
     # slab: objects
+    src/slab/atomic.cpp
     src/slab/barn.cpp
     src/slab/cache_table.cpp
     src/slab/debug.cpp
     src/slab/holes.cpp
     src/slab/kmem_cache.cpp
     src/slab/misuse.cpp
+    src/slab/program_cache.cpp
     src/slab/sheaf.cpp
     src/slab/slab.cpp
 
@@ -55,17 +57,22 @@ set(BUDDYSLAB_SOURCES
 
     # heap: the meaning of malloc
     src/heap/allocation.cpp
+    src/heap/atomic.cpp
     src/heap/boot.cpp
     src/heap/early.cpp
     src/heap/fork.cpp
     src/heap/frame_reserve.cpp
     src/heap/heap.cpp
+    src/heap/object_caches.cpp
     src/heap/page_frames.cpp
     src/heap/registry.cpp
-    src/heap/root.cpp
     src/heap/room.cpp
+    src/heap/root.cpp
+    src/heap/shrinkers.cpp
     src/heap/thread_frames.cpp
     src/heap/thread_heap.cpp
+    src/heap/thread_programs.cpp
+    src/heap/windows.cpp
 
     # proc: reports
     src/proc/books.cpp
@@ -79,9 +86,12 @@ set(BUDDYSLAB_SOURCES
 
     # api: the exported bsl_* functions
     src/api/cma.cpp
+    src/api/kmalloc.cpp
+    src/api/kmem_cache.cpp
     src/api/malloc.cpp
     src/api/pages.cpp
     src/api/params.cpp
+    src/api/shrinker.cpp
     src/api/stats.cpp
     src/api/version.cpp
 )

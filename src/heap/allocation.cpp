@@ -6,8 +6,10 @@
 #include "base/format.hpp"
 #include "buddy/zone_table.hpp"
 #include "heap/early.hpp"
+#include "host/vm.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
+#include "slab/program_cache.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 namespace bsl::heap
@@ -84,7 +86,7 @@ format_sink& name_window(format_sink& line, const vm_area& window)
         if (head.state == page_state::frame &&
             address < head.start + (head.nr_run_pages << page_shift))
             report_frames(call, p, head);
-        if (head.state != page_state::slab || !all_caches[head.cache].is_single())
+        if (head.state != page_state::slab || !cache_numbered(head.cache).is_single())
             continue;
         object_position inside = locate(head.start, head);
         if (address >= head.start + inside.cache->size())
@@ -98,13 +100,15 @@ format_sink& name_window(format_sink& line, const vm_area& window)
 allocation resolve_object(const void* p, page& of_page, const char* call)
 {
     const object_position at = locate(p, of_page);
-    if (at.cache->size_class() == 0)
+    if (at.cache->size_class() == 0 && !is_program_cache(*at.cache))
         report_own_object(call, p, at);
     if (!at.is_object || at.offset != 0)
         report_not_start(call, p, at);
     if (is_free(at))
         report_double_free(call, at);
-    return {allocation_kind::object, at.cache->size_class(), at.cache->size(), at.head, nullptr};
+    const bool is_program = is_program_cache(*at.cache);
+    const auto kind = is_program ? allocation_kind::program : allocation_kind::object;
+    return {kind, at.cache->size_class(), at.cache->size(), at.head, nullptr};
 }
 
 allocation resolve_run(const void* p, page& head, const char* call)
@@ -138,7 +142,9 @@ allocation resolve(const void* p, const char* call)
             report_inside_window(call, p, *owner.window);
         if (vfree_check(*owner.window, p) == vfree_result::already_free)
             report_double_free_window(call, p, *owner.window);
-        return {allocation_kind::window, 0, usable_size(*owner.window), nullptr, owner.window};
+        const std::size_t guard = owner.window->has_guard ? host::page_size() : 0;
+        return {allocation_kind::window, 0, usable_size(*owner.window) - guard, nullptr,
+                owner.window};
     }
     if (owner.block == nullptr || owner.block->mem_map == nullptr)
         return resolve_early(p, call);

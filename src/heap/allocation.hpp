@@ -11,6 +11,7 @@ namespace bsl::heap
 enum class allocation_kind
 {
     object,   ///< of a size class; head is the first struct page of its slab
+    program,  ///< of one of the program's caches; head as above
     run,      ///< whole pages inside one pageblock; head is its first struct page
     adjacent, ///< whole pages of several pageblocks in an arena
     window,   ///< of vmalloc

@@ -4,6 +4,7 @@
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
 #include "heap/registry.hpp"
+#include "heap/shrinkers.hpp"
 #include "host/thread.hpp"
 #include "vmalloc/cma.hpp"
 #include "vmalloc/vmalloc.hpp"
@@ -17,28 +18,34 @@ namespace
 /// One fork at a time.
 constinit mutex fork_lock{lock_rank::fork};
 
+/// Calls fn(kmem_cache_node&) for every node of every cache.
+template <typename Fn>
+void for_each_node(Fn fn)
+{
+    const auto visit = [&fn](const kmem_cache& cache) {
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            if (kmem_cache_node* node = cache.node(shard))
+                fn(*node);
+        }
+    };
+    for (const kmem_cache& cache : all_caches)
+        visit(cache);
+    for_each_program_cache(visit);
+}
+
 /// Calls fn(mutex&) for every lock after the registry's, in rank order.  The registry's lists stand
 /// still meanwhile: its lock is frozen first and thawed last.
 template <typename Fn>
 void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
 {
+    fn(caches_lock);
     for_each_thread_heap([&fn](thread_heap& heap) { fn(heap.lock); });
     fn(direct_lock);
     fn(cma_lock);
     fn(moving_lock);
     fn(vmalloc_lock);
-    for (const kmem_cache& cache : all_caches) {
-        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
-            if (kmem_cache_node* node = cache.node(shard))
-                fn(node->lock);
-        }
-    }
-    for (const kmem_cache& cache : all_caches) {
-        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
-            if (kmem_cache_node* node = cache.node(shard))
-                fn(node->sheaves.lock);
-        }
-    }
+    for_each_node([&fn](kmem_cache_node& node) { fn(node.lock); });
+    for_each_node([&fn](kmem_cache_node& node) { fn(node.sheaves.lock); });
     for_each_zone([&fn](zone& z) { fn(z.lock); });
     fn(arena_lock);
 }
@@ -67,6 +74,7 @@ void after_fork_in_child()
     fork_lock.reset_in_child();
     for_each_zone(adopt_isolated_pages);
     orphan_other_threads();
+    heap::reset_shrinkers_in_child();
 }
 
 } // namespace

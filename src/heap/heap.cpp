@@ -10,7 +10,10 @@
 #include "config/params.hpp"
 #include "heap/allocation.hpp"
 #include "heap/early.hpp"
+#include "heap/object_caches.hpp"
 #include "heap/room.hpp"
+#include "heap/shrinkers.hpp"
+#include "heap/windows.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -116,6 +119,8 @@ bool release_free_blocks()
     }
 }
 
+} // namespace
+
 void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed)
 {
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX / 2)
@@ -128,6 +133,9 @@ void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed)
         return p;
     return release_free_blocks() ? vmalloc(size, alignment, zeroed) : nullptr;
 }
+
+namespace
+{
 
 /// Any size; does not count and does not set errno.  `zeros`: known to be all zeros.
 void* allocate(std::size_t size, bool& zeros)
@@ -179,6 +187,8 @@ void free_allocation(void* p, const allocation& what, const char* call)
         if (kmalloc_cache(what.size_class).is_single())
             return free_large(p, *what.head, call);
         return free_object(p, what.size_class);
+    case allocation_kind::program:
+        return cache_free(to_program_cache(cache_numbered(what.head->cache)), p);
     case allocation_kind::early:
         return;
     case allocation_kind::run:
@@ -189,6 +199,7 @@ void free_allocation(void* p, const allocation& what, const char* call)
             report_free_page(call, p);
         return keep_balance(this_thread.heap);
     case allocation_kind::window:
+        drop_guard(*what.window);
         if (vfree(*what.window, p) == vfree_result::already_free)
             report_double_free_window(call, p, *what.window);
         return keep_balance(this_thread.heap);
@@ -391,6 +402,7 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
         if (size > PTRDIFF_MAX - pageblock_size)
             return out_of_memory();
         if (old.kind == allocation_kind::window) {
+            drop_guard(*old.window);
             if (void* moved = vrealloc(*old.window, size))
                 return moved;
         } else if (void* moved = realloc_into_window(p, old, size)) {
@@ -430,6 +442,7 @@ std::size_t usable_size(const void* p, const char* call) noexcept
 bool trim(std::size_t keep) noexcept
 {
     const std::size_t before = totals_of_reclaim().bytes;
+    run_shrinkers();
     drain_all_threads();
     discard_all_holes();
     const std::size_t windows = release_windows(0);

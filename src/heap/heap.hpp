@@ -66,6 +66,13 @@ std::size_t usable_size(const void* p, const char* call) noexcept;
 /// free() for the rarer entry points: the same, with their name in messages.
 void free_for(void* p, const char* call) noexcept;
 
+/// malloc() for callers that must neither wait nor enter the kernel, signal handlers included: sizes up
+/// to slab_size_max.  nullptr, and errno is left alone, where nothing lies at hand.
+void* malloc_atomic(std::size_t size) noexcept;
+
+/// A window of at least `size` bytes; everything is tried.  nullptr: errno is the caller's to set.
+void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed);
+
 /// Gives back to the system all that no program uses, but about `keep` bytes.  True if anything was.
 bool trim(std::size_t keep) noexcept;
 

@@ -4,6 +4,7 @@
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
 #include "heap/registry.hpp"
+#include "heap/shrinkers.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 namespace bsl::heap
@@ -16,7 +17,12 @@ bool make_room()
     const std::size_t before = zone_normal.counts().nr_free;
     drain_all_threads();
     release_windows(0);
-    return grow_arenas(1) || zone_normal.counts().nr_free > before;
+    if (grow_arenas(1) || zone_normal.counts().nr_free > before)
+        return true;
+    if (run_shrinkers() == 0)
+        return false;
+    drain_all_threads(); // what they freed becomes pages, for whatever size is wanted
+    return true;
 }
 
 void keep_balance(thread_heap* mine)

@@ -5,7 +5,8 @@
 /// Everything below `heap` allocates under locks and answers nullptr when the zone has no pages.  Only
 /// here, with no lock held, is something done about it (make_room()):
 ///
-///     orphans' caches > a new arena > everybody's caches and cached windows > a new arena > ENOMEM
+///     orphans' caches > a new arena > everybody's caches and cached windows > a new arena
+///                     > the program's shrinkers > ENOMEM
 ///
 /// so that what was freed in one size serves every other size before malloc fails.
 

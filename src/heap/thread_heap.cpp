@@ -3,6 +3,7 @@
 #include "base/check.hpp"
 #include "host/thread.hpp"
 #include "slab/debug.hpp"
+#include "slab/program_cache.hpp"
 
 #include <cstdint>
 
@@ -23,19 +24,6 @@ constexpr std::size_t refill_bytes = 8 * kib;
 
 constinit std::atomic<std::size_t> crowd{1};
 
-/// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
-unsigned capacity_now(const kmem_cache& cache)
-{
-    const unsigned full = cache.sheaf_capacity();
-    if (crowd.load(std::memory_order_relaxed) == 1) [[likely]]
-        return full;
-    std::size_t bytes = share_of(sheaf_bytes_max);
-    bytes = bytes < crowded_sheaf_bytes ? crowded_sheaf_bytes : bytes;
-    std::size_t n = bytes / cache.size();
-    n = n < crowded_sheaf_objects ? crowded_sheaf_objects : n;
-    return n < full ? static_cast<unsigned>(n) : full;
-}
-
 /// A thread among many gets a sheaf of a class only once it has shown that it uses the class: so many
 /// times it goes to the slabs for each object.  Threads that do little keep nothing then, and what all
 /// threads keep together is bounded by those that do much.
@@ -48,6 +36,25 @@ std::size_t visits_before_sheaf()
     return visits < UINT16_MAX ? visits : UINT16_MAX;
 }
 
+std::size_t sheaf_bytes(const kmem_cache& cache)
+{
+    return cache.sheaf_capacity() * cache.size();
+}
+
+} // namespace
+
+unsigned capacity_now(const kmem_cache& cache)
+{
+    const unsigned full = cache.sheaf_capacity();
+    if (crowd.load(std::memory_order_relaxed) == 1) [[likely]]
+        return full;
+    std::size_t bytes = share_of(sheaf_bytes_max);
+    bytes = bytes < crowded_sheaf_bytes ? crowded_sheaf_bytes : bytes;
+    std::size_t n = bytes / cache.size();
+    n = n < crowded_sheaf_objects ? crowded_sheaf_objects : n;
+    return n < full ? static_cast<unsigned>(n) : full;
+}
+
 unsigned refill_count(const kmem_cache& cache, unsigned room)
 {
     const std::size_t by_bytes = refill_bytes / cache.size();
@@ -55,18 +62,11 @@ unsigned refill_count(const kmem_cache& cache, unsigned room)
     return wanted < room ? static_cast<unsigned>(wanted) : room;
 }
 
-std::size_t sheaf_bytes(const kmem_cache& cache)
-{
-    return cache.sheaf_capacity() * cache.size();
-}
-
 unsigned barn_room(const kmem_cache& cache)
 {
     const std::size_t fit = barn_bytes_max / sheaf_bytes(cache);
     return fit < barn_full_max ? static_cast<unsigned>(fit) : barn_full_max;
 }
-
-} // namespace
 
 std::size_t share_of(std::size_t bytes)
 {
@@ -367,6 +367,7 @@ void thread_heap::drain()
             cache_for(own_cache::sheaf).free_one(s);
         }
     }
+    drain_programs();
     drain_large();
     drain_frames();
     drain_stacks();
@@ -375,6 +376,7 @@ void thread_heap::drain()
 void thread_heap::drain_from_outside()
 {
     mutex_guard guard(lock);
+    steal_programs();
     drain_large();
     drain_stacks();
     steal_frames();
@@ -415,19 +417,10 @@ std::size_t thread_heap::nr_cached(unsigned size_class)
 void drain_barns()
 {
     for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        const kmem_cache& cache = kmalloc_cache(c);
-        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
-            kmem_cache_node* node = cache.node(shard);
-            while (sheaf* s = node == nullptr ? nullptr : node->sheaves.take_any()) {
-                void* objects[sheaf_capacity_max];
-                const unsigned n = empty(*s, objects, cache.sheaf_capacity());
-                if (n != 0)
-                    cache.flush(nullptr, objects, n);
-                cache_for(own_cache::sheaf).free_one(s);
-            }
-        }
-        cache.shrink();
+        kmalloc_cache(c).drain_sheaves();
+        kmalloc_cache(c).shrink();
     }
+    for_each_program_cache([](program_cache& cache) { cache.drain(); });
     cache_for(own_cache::sheaf).shrink();
 }
 

@@ -18,10 +18,18 @@
 /// push; attaching and detaching their sheaves is done by the owner with the lock held.
 
 #include "base/counter.hpp"
-#include "slab/kmem_cache.hpp"
+#include "slab/program_cache.hpp"
 
 namespace bsl
 {
+
+/// A thread's bins of 64 of the program's caches, in the room of a sheaf.
+struct bin_chunk
+{
+    static constexpr unsigned nr = sheaf_size / sizeof(bin);
+    bin of_cache[nr];
+};
+static_assert(sizeof(bin_chunk) == sheaf_size);
 
 struct thread_bins
 {
@@ -29,6 +37,17 @@ struct thread_bins
     /// Struct pages of free blocks of each order, for alloc_pages(): whatever is in use of them stands in
     /// the struct page, which makes the way from and to the address shorter.
     bin frames[nr_pageset_orders];
+
+    /// Bins of the program's caches by slot; a chunk is made when one of them first needs a sheaf.
+    /// Written by the owner with its lock held, and by drain() while it does not run.
+    std::atomic<bin_chunk*> of_program[nr_program_caches_max / bin_chunk::nr] = {};
+
+    /// nullptr: no chunk yet.
+    [[gnu::always_inline]] bin* of_slot(unsigned slot) const
+    {
+        bin_chunk* chunk = of_program[slot / bin_chunk::nr].load(std::memory_order_relaxed);
+        return chunk != nullptr ? chunk->of_cache + slot % bin_chunk::nr : nullptr;
+    }
 };
 
 /// Dummies: every operation on them takes the slow path.
@@ -64,6 +83,21 @@ public:
 
     /// Gives such a block back.  Owner only.
     void free_frame(page& first, unsigned order);
+    /// An object of one of the program's caches; nullptr when the zone must grow first, or a slab must
+    /// be made for it.  And back.  Owner only (thread_programs.cpp).
+    void* alloc_from(const program_cache& cache, bool& zeros);
+    void free_to(const program_cache& cache, void* object);
+
+    /// Takes the lowest object of one of this thread's bins, in a signal handler that may have interrupted
+    /// a pop or push of that bin: the top ones are left alone.  nullptr if there are few, or if the lock
+    /// is taken.  Raises the floor, as a thief does.
+    void* take_lowest(bin& from);
+
+    /// Gives what this thread keeps of a cache back to its slabs; nobody may use the cache meanwhile.
+    void drain_cache(const program_cache& cache);
+
+    /// Objects of a cache in this thread's bin, as seen from outside.
+    std::size_t nr_cached_of(const program_cache& cache);
 
     /// Gives all that this thread keeps back to the slabs and the zone.  By the owner, or by another
     /// thread if the owner cannot run (it has ended, or is frozen out by fork).
@@ -97,6 +131,12 @@ private:
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
+    bin* bin_for(const program_cache& cache) BSL_TSA(requires_capability(lock));
+    void put_away(const program_cache& cache, sheaf& s, sheaf*& room)
+        BSL_TSA(requires_capability(lock));
+    void drain_bin(const kmem_cache& cache, bin& from) BSL_TSA(requires_capability(lock));
+    void drain_programs() BSL_TSA(requires_capability(lock));
+    void steal_programs() BSL_TSA(requires_capability(lock));
     void drain_large() BSL_TSA(requires_capability(lock));
     std::size_t count_large_bytes() const;
     void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
@@ -124,6 +164,12 @@ static_assert(sizeof(thread_heap) <= thread_heap_size);
 
 /// What one thread may have of something of which a few threads may have `bytes`.
 std::size_t share_of(std::size_t bytes);
+/// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
+unsigned capacity_now(const kmem_cache& cache);
+/// How many objects a refill takes, at most `room`.
+unsigned refill_count(const kmem_cache& cache, unsigned room);
+/// Full sheaves that a barn of this cache holds.
+unsigned barn_room(const kmem_cache& cache);
 
 /// What a thread may keep is divided by this; set by the registry when threads come and go.
 void set_crowd(std::size_t crowd);

@@ -29,6 +29,11 @@ unsigned current_cpu()
     return cpu < 0 ? 0 : static_cast<unsigned>(cpu);
 }
 
+void yield()
+{
+    sched_yield();
+}
+
 int thread_id()
 {
     return static_cast<int>(syscall(SYS_gettid));

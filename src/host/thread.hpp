@@ -16,6 +16,9 @@ inline std::uintptr_t thread_pointer()
 /// The processor this thread ran on a moment ago.  A hint for choosing a shard, nothing more.
 unsigned current_cpu();
 
+/// Lets other threads run.
+void yield();
+
 /// The kernel's number of this thread.
 int thread_id();
 

@@ -138,6 +138,12 @@ bool commit(void* address, std::size_t size)
     return mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
 }
 
+bool close(void* address, std::size_t size)
+{
+    errno_guard keep;
+    return mprotect(address, size, PROT_NONE) == 0;
+}
+
 bool unmap(void* address, std::size_t size)
 {
     errno_guard keep;

@@ -32,6 +32,9 @@ void* map_zeros(std::size_t size);
 /// Makes a reserved or zeros-only range writable.  False when the system refuses (a limit).
 bool commit(void* address, std::size_t size);
 
+/// Makes a range inaccessible; what is in it stays.  commit() undoes it.
+bool close(void* address, std::size_t size);
+
 /// Gives a range of map(), reserve() back, addresses and all.
 bool unmap(void* address, std::size_t size);
 

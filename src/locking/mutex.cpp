@@ -60,6 +60,10 @@ void mutex::lock_slow()
         // A thread that has slept cannot know whether others still do: it keeps the waiters bit.
         if (try_take(word, waiters))
             return;
+        if ((word & atomic) != 0) {
+            host::yield();
+            continue;
+        }
         const bool closed = (word & locked) != 0 || ((word & frozen) != 0 && !is_fork_owner());
         if (!closed)
             continue;

@@ -6,6 +6,7 @@
 ///
 ///     locked    somebody is inside
 ///     waiters   somebody may sleep on the word: the unlocker wakes one
+///     atomic    the one inside must not enter the kernel: to wait is to yield, not to sleep
 ///     frozen    a fork is under way; only the forking thread may take the lock meanwhile
 ///
 /// Uncontended, lock and unlock are one atomic instruction each.  Acquiring is an acquire operation,
@@ -48,6 +49,20 @@ public:
             unlock_slow(old);
     }
 
+    /// For callers that must neither wait nor enter the kernel (GFP_ATOMIC), in a signal handler too.
+    /// Who waits for such a holder does not sleep, so that unlock_atomic() has nobody to wake.  Not
+    /// checked by lockdep: what does not wait cannot deadlock.
+    bool try_lock_atomic() BSL_TSA(no_thread_safety_analysis)
+    {
+        std::uint32_t expected = 0;
+        return word_.compare_exchange_strong(expected, locked | atomic, std::memory_order_acquire,
+                                             std::memory_order_relaxed);
+    }
+    void unlock_atomic() BSL_TSA(no_thread_safety_analysis)
+    {
+        word_.fetch_and(~(locked | atomic), std::memory_order_release);
+    }
+
     /// Fork, before it: waits for the lock and keeps everybody else out.
     void freeze() BSL_TSA(no_thread_safety_analysis);
     /// Fork, in the parent: lets others in again.
@@ -66,6 +81,7 @@ private:
     static constexpr std::uint32_t locked = 1;
     static constexpr std::uint32_t waiters = 2;
     static constexpr std::uint32_t frozen = 4;
+    static constexpr std::uint32_t atomic = 8;
 
     void lock_slow();
     void unlock_slow(std::uint32_t old);

@@ -25,6 +25,7 @@
 #include "host/vm.hpp"
 #include "slab/cache_table.hpp"
 #include "slab/misuse.hpp"
+#include "slab/program_cache.hpp"
 #include "slab/slab.hpp"
 
 #include <new>
@@ -59,9 +60,16 @@ unsigned current_shard()
 
 // --- nodes -------------------------------------------------------------------------------------
 
+std::atomic<kmem_cache_node*>& kmem_cache::node_slot(unsigned shard) const
+{
+    if (number_ < nr_caches) [[likely]]
+        return nodes[shard][number_];
+    return to_program_cache(*this).nodes[shard];
+}
+
 kmem_cache_node* kmem_cache::node(unsigned shard) const
 {
-    return nodes[shard][number_].load(std::memory_order_acquire);
+    return node_slot(shard).load(std::memory_order_acquire);
 }
 
 kmem_cache_node* kmem_cache::make_node(unsigned shard) const
@@ -74,7 +82,7 @@ kmem_cache_node* kmem_cache::make_node(unsigned shard) const
     auto* made = new (at) kmem_cache_node;
     kmem_cache_node* expected = nullptr;
     // The loser of a race loses a few hundred bytes, once.
-    return nodes[shard][number_].compare_exchange_strong(expected, made, std::memory_order_acq_rel)
+    return node_slot(shard).compare_exchange_strong(expected, made, std::memory_order_acq_rel)
                ? made
                : expected;
 }
@@ -153,11 +161,10 @@ unsigned kmem_cache::take_from_node(kmem_cache_node& from, void** objects, unsig
     return n;
 }
 
-unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void** objects,
-                                        unsigned want, page_use& use) const
+/// Slabs begin at different cache lines, as far as the rest behind their objects allows.
+void kmem_cache::choose_colour(kmem_cache_node& home, page& slab) const
 {
     const unsigned room = objects_in(slab.order);
-    mutex_guard guard(home.lock);
     const std::size_t rest = (nr_pages(slab.order) << page_shift) - std::size_t{room} * size_;
     const std::size_t unit = natural_alignment(size_);
     const std::size_t offset = home.next_colour * unit;
@@ -165,9 +172,22 @@ unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void*
     home.next_colour = static_cast<std::uint8_t>(wraps ? 0 : home.next_colour + 1);
     // Slabs of different order have different room.
     slab.colour = static_cast<std::uint8_t>(offset > rest ? 0 : offset / malloc_alignment);
+}
+
+void kmem_cache::count_slab(kmem_cache_node& home, const page& slab) const
+{
     home.nr_slabs += 1;
-    home.nr_objects += room;
+    home.nr_objects += objects_in(slab.order);
     home.nr_pages_held += slab_pages(slab.order);
+}
+
+unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void** objects,
+                                        unsigned want, page_use& use) const
+{
+    const unsigned room = objects_in(slab.order);
+    mutex_guard guard(home.lock);
+    choose_colour(home, slab);
+    count_slab(home, slab);
     const unsigned n = take_objects(slab, objects, want, pages_ahead(home), use);
     home.nr_free += room - n;
     list_by_fullness(home, slab);
@@ -191,6 +211,8 @@ refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
             n = take_from_node(*other, objects, want, use);
     }
     if (n == 0) {
+        if (number_ >= nr_caches && to_program_cache(*this).constructor() != nullptr)
+            return {0, false}; // add_slab() makes it, without a lock
         const auto nr_slabs = static_cast<unsigned>(home->nr_slabs);
         page* slab = make_slab(pages, shard, nr_slabs, run_fit::tight);
         if (slab == nullptr)
@@ -211,9 +233,7 @@ refill_result kmem_cache::refill_single(unsigned shard, void** object, run_fit f
         return {0, false};
     page_use use;
     mutex_guard guard(home->lock);
-    home->nr_slabs += 1;
-    home->nr_objects += 1;
-    home->nr_pages_held += slab_pages(0);
+    count_slab(*home, *slab);
     take_objects(*slab, object, 1, 0, use);
     return {1, use.zeros};
 }
@@ -406,6 +426,20 @@ void kmem_cache::disown_single(page& head) const
     mutex_guard guard(home.lock);
     forget_slab(home, head);
     head.state = page_state::free;
+}
+
+void kmem_cache::drain_sheaves() const
+{
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        kmem_cache_node* home = node(shard);
+        while (sheaf* s = home == nullptr ? nullptr : home->sheaves.take_any()) {
+            void* objects[sheaf_capacity_max];
+            const unsigned n = empty(*s, objects, sheaf_capacity_);
+            if (n != 0)
+                flush(nullptr, objects, n);
+            cache_for(own_cache::sheaf).free_one(s);
+        }
+    }
 }
 
 void kmem_cache::shrink() const

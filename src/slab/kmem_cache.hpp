@@ -92,7 +92,8 @@ public:
 
     std::size_t size() const { return size_; }
     unsigned size_class() const { return size_class_; } ///< 0: not one of malloc's
-    std::string_view name() const { return {name_}; }
+    std::string_view name() const { return {name_}; }   ///< see name_of() (program_cache.hpp)
+    unsigned number() const { return number_; }         ///< in struct page (program_cache.hpp)
 
     /// Objects in a sheaf of this cache.
     unsigned sheaf_capacity() const { return sheaf_capacity_; }
@@ -112,6 +113,10 @@ public:
     void* alloc_one() const;
     void free_one(void* object) const { flush(nullptr, &object, 1); }
 
+    /// As alloc_one(), but takes no lock that somebody holds, does not enter the kernel, and touches no
+    /// page that holds no memory: nullptr where that does not do.  In signal handlers, too.
+    void* alloc_one_atomic() const;
+
     /// Makes an object that has a slab of its own one of cache `to`, of the same kind, where it is:
     /// takes the pages behind it, or gives its last pages back.  False when they are not free.
     bool resize_single(page& head, const kmem_cache& to) const;
@@ -126,6 +131,9 @@ public:
     /// Gives empty slabs back to the zone.
     void shrink() const;
 
+    /// Gives the objects in all barns back to their slabs.
+    void drain_sheaves() const;
+
     /// nullptr where this shard has not been used.
     kmem_cache_node* node(unsigned shard) const;
 
@@ -134,10 +142,21 @@ public:
 
     void validate() const;
 
+protected:
+    kmem_cache_node* make_node(unsigned shard) const;
+    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const;
+    void choose_colour(kmem_cache_node& home, page& slab) const
+        BSL_TSA(requires_capability(home.lock));
+    void count_slab(kmem_cache_node& home, const page& slab) const
+        BSL_TSA(requires_capability(home.lock));
+    void list_by_fullness(kmem_cache_node& home, page& head) const
+        BSL_TSA(requires_capability(home.lock));
+
 private:
     friend struct object_position locate(const void*, const page&);
 
-    kmem_cache_node* make_node(unsigned shard) const;
+    void* take_atomic(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
+    std::atomic<kmem_cache_node*>& node_slot(unsigned shard) const;
     void discard_holes(kmem_cache_node& of) const;
     unsigned take_holes(list_head& slabs, std::size_t& to_visit, slab_hole* holes,
                         kmem_cache_node& of) const BSL_TSA(requires_capability(of.lock));
@@ -148,7 +167,6 @@ private:
                             page_use& use) const;
     unsigned take_from_new_slab(kmem_cache_node& home, page& slab, void** objects, unsigned want,
                                 page_use& use) const;
-    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const;
     void free_slab(pageset* pages, page& head) const;
     unsigned take_objects(page& head, void** objects, unsigned want, std::size_t ahead,
                           page_use& use) const;
@@ -161,8 +179,6 @@ private:
     unsigned take_resident(page& head, void** objects, unsigned want) const;
     void put_run(kmem_cache_node& home, const object_place* places, unsigned n,
                  list_head& emptied) const BSL_TSA(requires_capability(home.lock));
-    void list_by_fullness(kmem_cache_node& home, page& head) const
-        BSL_TSA(requires_capability(home.lock));
     void free_all(pageset* pages, list_head& slabs) const;
     std::size_t slab_pages(unsigned order) const;
 

@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "slab/program_cache.hpp"
 
 namespace bsl
 {
@@ -13,7 +14,7 @@ using message = format<512>;
 
 void name_object(format_sink& line, const object_position& at)
 {
-    line.text("object ").decimal(at.index).text(" of cache ").text(at.cache->name());
+    line.text("object ").decimal(at.index).text(" of cache ").text(name_of(*at.cache));
 }
 
 } // namespace
@@ -42,7 +43,7 @@ void report_not_start(const char* call, const void* address, const object_positi
     message line;
     begin_bug(line, call, address).text("not the start of an object: ");
     if (!at.is_object) {
-        line.text("beside the objects of a slab of cache ").text(at.cache->name());
+        line.text("beside the objects of a slab of cache ").text(name_of(*at.cache));
         report_bug(line.text(" at ").pointer(at.head->start));
     }
     line.decimal(at.offset).text(" bytes into ");
@@ -56,7 +57,7 @@ void report_wrong_cache(const char* call, const void* address, const kmem_cache&
     message line;
     begin_bug(line, call, address).text("wrong cache: ");
     name_object(line, at);
-    report_bug(line.text(", given back to cache ").text(expected.name()));
+    report_bug(line.text(", given back to cache ").text(name_of(expected)));
 }
 
 void report_free_page(const char* call, const void* address)

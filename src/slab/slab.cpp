@@ -8,6 +8,7 @@
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
+#include "slab/program_cache.hpp"
 
 namespace bsl
 {
@@ -30,7 +31,12 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
 {
     const unsigned grown = order_min_ + ilog2(1 + nr_slabs / 2);
     // A slab of one object is any run of pages; its first page describes it alone.
-    const unsigned order = is_single() ? 0 : grown < order_max_ ? grown : order_max_;
+    unsigned order = is_single() ? 0 : grown < order_max_ ? grown : order_max_;
+    if (number_ >= nr_caches && !to_program_cache(*this).charge(slab_pages(order))) {
+        order = is_single() ? 0 : order_min_; // the last ones of a limited cache are small again
+        if (!to_program_cache(*this).charge(slab_pages(order)))
+            return nullptr;
+    }
     const std::size_t used = slab_pages(order);
     char* start = nullptr;
     if (pages != nullptr && !is_single()) {
@@ -40,8 +46,11 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
         start = is_single() ? zone_normal.alloc_run(used, fit)
                             : zone_normal.alloc_block(order, migrate_type::slab);
     }
-    if (start == nullptr)
+    if (start == nullptr) {
+        if (number_ >= nr_caches)
+            to_program_cache(*this).uncharge(used);
         return nullptr;
+    }
 
     page& head = page_of(pageblock_of(start), start);
     const unsigned objects = objects_in(order);
@@ -74,6 +83,8 @@ void kmem_cache::free_slab(pageset* pages, page& head) const
     const std::size_t used = slab_pages(order);
     char* start = head.start;
     BSL_PROBE3(slab_free, &name_[0], start, used);
+    if (number_ >= nr_caches)
+        to_program_cache(*this).uncharge(used);
     if (!is_single())
         page_classes.set(start, used, 0);
     const std::size_t described = is_single() ? 1 : used;
@@ -149,7 +160,7 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std
 
 object_position locate(const void* address, const page& of_address)
 {
-    const kmem_cache& cache = all_caches[of_address.cache];
+    const kmem_cache& cache = cache_numbered(of_address.cache);
     const pfn_t in_block = address_to_pfn(address) & (nr_pages(of_address.order) - 1);
     auto* head = const_cast<page*>(&of_address - in_block);
     char* const first = head->start + head->colour * malloc_alignment;
@@ -170,7 +181,7 @@ object_position locate(const void* address, const page& of_address)
 object_position position_of(const object_place& place)
 {
     page& head = *place.head;
-    const kmem_cache& cache = all_caches[head.cache];
+    const kmem_cache& cache = cache_numbered(head.cache);
     char* object = head.start + head.colour * malloc_alignment + place.index * cache.size();
     return {&head, &cache, object, 0, place.index, true};
 }
@@ -204,8 +215,8 @@ page* single_object_at(const void* address)
     if (block == nullptr || block->mem_map == nullptr)
         return nullptr;
     page& p = page_of(*block, address);
-    const bool found =
-        p.state == page_state::slab && all_caches[p.cache].is_single() && p.start == address;
+    const bool found = p.state == page_state::slab && p.cache < nr_classes &&
+                       all_caches[p.cache].is_single() && p.start == address;
     return found ? &p : nullptr;
 }
 

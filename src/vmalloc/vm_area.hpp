@@ -63,6 +63,7 @@ struct vm_area
 
     vm_area_state state;
     bool wants_huge_pages; ///< of its fresh part
+    bool has_guard;        ///< the last page of [0, size) is inaccessible (heap/windows.hpp)
 };
 
 /// Most VMAs that the kernel may need for it.

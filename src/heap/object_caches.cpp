@@ -1,0 +1,165 @@
+#include "heap/object_caches.hpp"
+
+#include "base/check.hpp"
+#include "base/format.hpp"
+#include "heap/allocation.hpp"
+#include "heap/room.hpp"
+#include "heap/shrinkers.hpp"
+#include "host/console.hpp"
+#include "slab/misuse.hpp"
+
+#include <cerrno>
+
+namespace bsl::heap
+{
+
+namespace
+{
+
+void* try_alloc(const program_cache& cache, bool& zeros)
+{
+    if (thread_heap* mine = this_thread_heap())
+        return mine->alloc_from(cache, zeros);
+    mutex_guard guard(direct_lock);
+    zeros = false;
+    return cache.alloc_one();
+}
+
+/// Makes it worth trying again; false: there is no more for this cache.
+bool make_room_for(const program_cache& cache, bool& was_at_limit)
+{
+    if (cache.constructor() != nullptr && !cache.is_single() && cache.add_slab())
+        return true;
+    if (!cache.hit_limit())
+        return make_room();
+    if (was_at_limit)
+        return run_shrinkers() != 0;
+    was_at_limit = true;
+    drain_all_threads(); // others may have free objects of this cache
+    return true;
+}
+
+/// Calls fn(thread_heap&) for the heaps of all threads.
+template <typename Fn>
+void for_each_heap(Fn fn)
+{
+    mutex_guard guard(registry_lock);
+    for_each_thread_heap(fn);
+}
+
+} // namespace
+
+void* cache_alloc_slow(const program_cache& cache, bool& zeros) noexcept
+{
+    constexpr unsigned attempts_max = 8;
+    void* object = nullptr;
+    bool was_at_limit = false;
+    for (unsigned i = 0; i < attempts_max; ++i) {
+        object = try_alloc(cache, zeros);
+        if (object != nullptr || !make_room_for(cache, was_at_limit))
+            break;
+    }
+    keep_balance(this_thread.heap);
+    if (object == nullptr)
+        errno = ENOMEM;
+    else if (cache.is_single() && cache.constructor() != nullptr)
+        cache.constructor()(object); // its slab's life is its own
+    return object;
+}
+
+void cache_free_slow(const program_cache& cache, void* object) noexcept
+{
+    const object_position at = locate(object, *virt_to_page(object));
+    if (!at.is_object || at.offset != 0)
+        report_not_start("kmem_cache_free", object, at);
+    const bin* here = this_thread_bin(cache);
+    if ((here != nullptr && here->is_topmost(object)) || is_free(at))
+        report_double_free("kmem_cache_free", at);
+    if (thread_heap* mine = this_thread_heap()) {
+        mine->free_to(cache, object);
+    } else {
+        mutex_guard guard(direct_lock);
+        cache.free_one(object);
+    }
+    keep_balance(this_thread.heap);
+}
+
+void report_not_of_cache(const program_cache& cache, const void* object)
+{
+    const page* of = virt_to_page(object);
+    if (of != nullptr && of->state == page_state::slab)
+        report_wrong_cache("kmem_cache_free", object, cache, locate(object, *of));
+    resolve(object, "kmem_cache_free"); // says what it is, unless it is something of malloc's
+    format<256> line;
+    begin_bug(line, "kmem_cache_free", object).text("not an object of cache ");
+    report_bug(line.text(cache.name()));
+}
+
+// --- whole caches ------------------------------------------------------------------------------
+
+std::size_t nr_objects_out(const program_cache& cache)
+{
+    std::size_t cached = 0;
+    for_each_heap([&](thread_heap& heap) { cached += heap.nr_cached_of(cache); });
+    const std::size_t out = cache.nr_out();
+    return out > cached ? out - cached : 0;
+}
+
+void shrink_cache(const program_cache& cache)
+{
+    if (thread_heap* mine = this_thread_heap())
+        mine->drain_cache(cache);
+    cache.drain();
+}
+
+namespace
+{
+
+constexpr unsigned reported_objects_max = 16;
+
+struct leak_report
+{
+    const program_cache& cache;
+    unsigned nr;
+};
+
+void report_object(void* argument, void* object)
+{
+    auto& report = *static_cast<leak_report*>(argument);
+    if (report.nr++ >= reported_objects_max)
+        return;
+    format<160> line;
+    line.text("kmem_cache_destroy(").text(report.cache.name()).text("): object ");
+    host::print_line(line.pointer(object).text(" is still in use").view());
+}
+
+} // namespace
+
+bool close_cache(program_cache& cache)
+{
+    {
+        mutex_guard guard(caches_lock);
+        VM_BUG_ON(cache.users == 0);
+        if (cache.users > 1) {
+            --cache.users;
+            return true;
+        }
+    }
+    // Nobody uses the cache any more: that is the caller's promise, and why bins can be emptied.
+    for_each_heap([&](thread_heap& heap) { heap.drain_cache(cache); });
+    cache.drain();
+    if (cache.nr_out() != 0) {
+        leak_report report{cache, 0};
+        cache.for_each_out(report_object, &report);
+        format<160> line;
+        line.text("kmem_cache_destroy(").text(cache.name()).text("): ");
+        line.decimal(report.nr).text(report.nr == 1 ? " object is" : " objects are");
+        host::print_line(line.text(" still in use, the cache stays").view());
+        return false;
+    }
+    mutex_guard guard(caches_lock);
+    --cache.users;
+    return true;
+}
+
+} // namespace bsl::heap

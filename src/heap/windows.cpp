@@ -1,0 +1,90 @@
+#include "heap/windows.hpp"
+
+#include "arena/mem_section.hpp"
+#include "base/format.hpp"
+#include "heap/allocation.hpp"
+#include "heap/heap.hpp"
+#include "host/vm.hpp"
+#include "slab/misuse.hpp"
+
+#include <cerrno>
+
+namespace bsl::heap
+{
+
+namespace
+{
+
+bool set_guard(vm_area& window)
+{
+    const std::size_t page = host::page_size();
+    window.has_guard = host::close(window.start + window.size - page, page);
+    return window.has_guard;
+}
+
+} // namespace
+
+vm_area* window_at(const void* p)
+{
+    return owner_of(p).window;
+}
+
+void drop_guard(vm_area& window)
+{
+    if (!window.has_guard)
+        return;
+    window.has_guard = false;
+    host::commit(window.start + window.size - host::page_size(), host::page_size());
+}
+
+void* guarded_window(std::size_t size, bool zeroed)
+{
+    const int saved = errno;
+    void* p = size > PTRDIFF_MAX - 2 * pageblock_size
+                  ? nullptr
+                  : alloc_window(round_up(size, host::page_size()) + host::page_size(),
+                                 bytes_per_page, zeroed);
+    vm_area* window = p == nullptr ? nullptr : window_at(p);
+    errno = saved;
+    if (window != nullptr && set_guard(*window))
+        return p;
+    if (p != nullptr)
+        free_for(p, "vmalloc");
+    errno = ENOMEM;
+    return nullptr;
+}
+
+void* resize_guarded_window(void* p, std::size_t size)
+{
+    const allocation old = resolve(p, "vrealloc");
+    void* moved = nullptr;
+    if (size <= PTRDIFF_MAX - 2 * pageblock_size) {
+        drop_guard(*old.window);
+        moved = vrealloc(*old.window, round_up(size, host::page_size()) + host::page_size());
+    }
+    // Without its guard it is still a window: where the system refuses one now, that is all.
+    set_guard(moved != nullptr ? *window_at(moved) : *old.window);
+    if (moved == nullptr)
+        errno = ENOMEM;
+    return moved;
+}
+
+void report_window(const char* call, const void* p)
+{
+    const vm_area& window = *window_at(p);
+    format<256> line;
+    begin_bug(line, call, p).text("memory of vmalloc, which vfree takes back: ");
+    line.decimal(static_cast<std::size_t>(static_cast<const char*>(p) - window.start));
+    report_bug(line.text(" bytes into window ").pointer(window.start));
+}
+
+void report_no_window(const char* call, const void* p)
+{
+    const allocation what =
+        resolve(p, call); // says what it is, unless it is something of kmalloc's
+    format<256> line;
+    begin_bug(line, call, p).text("not from vmalloc: ").decimal(what.size);
+    report_bug(line.text(" bytes of kmalloc, which kfree takes back"));
+}
+
+} // namespace bsl::heap
