@@ -18,12 +18,12 @@ typedef unsigned bsl_gfp_t;
 #define BSL___GFP_MOVABLE 0x2u /* may be served from a CMA area */
 
 /* What to do where memory is short. */
-#define BSL___GFP_RECLAIM 0x4u        /* may make room, enter the kernel, and wait */
-#define BSL___GFP_HIGH 0x8u           /* may use the reserve below the watermark */
-#define BSL___GFP_NOFAIL 0x10u        /* never NULL: waits, or ends the program with a message */
-#define BSL___GFP_RETRY_MAYFAIL 0x20u /* tries everything twice before NULL */
-#define BSL___GFP_NORETRY 0x40u       /* does not ask shrinkers before NULL */
-#define BSL___GFP_NOWARN 0x80u        /* no message when it fails */
+#define BSL___GFP_RECLAIM 0x4u /* may make room, enter the kernel, and wait */
+#define BSL___GFP_HIGH 0x8u    /* may use the reserve below the watermark */
+#define BSL___GFP_NOFAIL 0x10u /* never NULL: tries again; pages: or a message, and abort() */
+#define BSL___GFP_RETRY_MAYFAIL 0x20u /* accepted: every call tries everything before NULL */
+#define BSL___GFP_NORETRY 0x40u       /* accepted, likewise */
+#define BSL___GFP_NOWARN 0x80u        /* accepted: no call prints a message when it fails */
 
 /* What the memory is like. */
 #define BSL___GFP_ZERO 0x100u /* zeros */
