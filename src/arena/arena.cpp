@@ -15,6 +15,7 @@ namespace bsl
 {
 
 constinit mutex arena_lock{lock_rank::arena};
+constinit mutex placing_lock{lock_rank::zone};
 
 namespace
 {
@@ -167,14 +168,6 @@ bool regain_block()
     return regain;
 }
 
-} // namespace
-
-namespace
-{
-
-/// The first arena decides where the class window lies; whoever comes meanwhile waits for it.  The one
-/// lock that is held across system calls, once, in a process that has no arena yet.
-constinit mutex placing_lock{lock_rank::zone};
 constinit std::atomic<bool> is_placed{false};
 
 /// Maps an arena of `nr_blocks`, or of half as many and so on, but not of less than `min_blocks`.

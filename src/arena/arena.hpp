@@ -35,6 +35,10 @@ struct arena
 
 extern constinit mutex arena_lock;
 
+/// The first arena decides where the class window lies; whoever comes meanwhile waits for it.  The one
+/// lock that is held across system calls, once, in a process that has no arena yet.
+extern constinit mutex placing_lock;
+
 /// The zone of malloc, whose arenas grow_arenas() makes.  Others have numbers above it and add their own.
 inline constexpr std::uint8_t malloc_zone = 0;
 

@@ -46,6 +46,7 @@ void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
     fn(vmalloc_lock);
     for_each_node([&fn](kmem_cache_node& node) { fn(node.lock); });
     for_each_node([&fn](kmem_cache_node& node) { fn(node.sheaves.lock); });
+    fn(placing_lock);
     for_each_zone([&fn](zone& z) { fn(z.lock); });
     fn(arena_lock);
 }
