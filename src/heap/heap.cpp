@@ -76,7 +76,7 @@ void* alloc_class(unsigned size_class, bool& zeros)
     }
     void* object = with_room([&]() -> void* {
         if (thread_heap* mine = this_thread_heap())
-            return mine->alloc(size_class, zeros);
+            return mine->alloc(kmalloc_cache(size_class), zeros);
         mutex_guard guard(direct_lock);
         zeros = false;
         return kmalloc_cache(size_class).alloc_one();
@@ -158,7 +158,7 @@ void free_large(void* p, page& head, const char* call)
         return;
     unpark(p);
     if (mine != nullptr) {
-        mine->free(p, cache.size_class());
+        mine->free(cache, p);
     } else {
         mutex_guard guard(direct_lock);
         cache.free_one(p);
@@ -171,7 +171,7 @@ void free_object(void* p, unsigned size_class)
     if (thread_heap* mine = this_thread_heap()) {
         if (mine->bins().of_class[size_class].is_topmost(p))
             report_double_free("free", locate(p, *virt_to_page(p)));
-        mine->free(p, size_class);
+        mine->free(kmalloc_cache(size_class), p);
     } else {
         mutex_guard guard(direct_lock);
         kmalloc_cache(size_class).free_one(p);

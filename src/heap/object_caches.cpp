@@ -19,7 +19,7 @@ namespace
 void* try_alloc(const program_cache& cache, bool& zeros)
 {
     if (thread_heap* mine = this_thread_heap())
-        return mine->alloc_from(cache, zeros);
+        return mine->alloc(cache, zeros);
     mutex_guard guard(direct_lock);
     zeros = false;
     return cache.alloc_one();
@@ -76,7 +76,7 @@ void cache_free_slow(const program_cache& cache, void* object) noexcept
     if ((here != nullptr && here->is_topmost(object)) || is_free(at))
         report_double_free("kmem_cache_free", at);
     if (thread_heap* mine = this_thread_heap()) {
-        mine->free_to(cache, object);
+        mine->free(cache, object);
     } else {
         mutex_guard guard(direct_lock);
         cache.free_one(object);

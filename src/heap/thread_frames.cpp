@@ -11,7 +11,6 @@
  */
 #include "arena/mem_section.hpp"
 #include "heap/thread_heap.hpp"
-#include "host/thread.hpp"
 
 namespace bsl
 {
@@ -93,21 +92,8 @@ void thread_heap::drain_frames()
 /// From a thread that may be running: all but the last blocks of each order.
 void thread_heap::steal_frames()
 {
-    theft thefts[nr_pageset_orders];
-    bool begun[nr_pageset_orders] = {};
-    bool any = false;
-    for (unsigned order = 0; order < nr_pageset_orders; ++order) {
-        begun[order] = thefts[order].begin(bins_.frames[order]);
-        any |= begun[order];
-    }
-    const bool ordered = any && host::memory_barrier_everywhere();
-    for (unsigned order = 0; order < nr_pageset_orders; ++order) {
-        if (!begun[order])
-            continue;
-        void* frames[sheaf_capacity_max];
-        const unsigned n = ordered ? thefts[order].finish(frames) : thefts[order].undo();
-        give_frames(frames, n, order);
-    }
+    steal(bins_.frames, [this](unsigned order, void* const* frames, unsigned n)
+                            BSL_TSA(no_thread_safety_analysis) { give_frames(frames, n, order); });
 }
 
 std::size_t thread_heap::nr_frame_pages() const

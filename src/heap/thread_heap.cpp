@@ -1,7 +1,6 @@
 #include "heap/thread_heap.hpp"
 
 #include "base/check.hpp"
-#include "host/thread.hpp"
 #include "slab/debug.hpp"
 #include "slab/program_cache.hpp"
 
@@ -118,70 +117,90 @@ bool thread_heap::has_flushed_much()
     return true;
 }
 
-// --- malloc ------------------------------------------------------------------------------------
+// --- alloc -------------------------------------------------------------------------------------
 
-void* thread_heap::alloc(unsigned size_class, bool& zeros)
+bin* thread_heap::bin_for(const kmem_cache& cache)
 {
-    zeros = false;
+    if (!is_program_cache(cache)) [[likely]]
+        return &bins_.of_class[cache.size_class()];
+    const unsigned slot = to_program_cache(cache).slot();
+    bin* mine = bins_.of_slot(slot);
+    return mine != nullptr ? mine : make_bin(slot);
+}
+
+void* thread_heap::alloc(const kmem_cache& cache, bool& zeros)
+{
+    page_use use;
+    void* object = take(cache, use);
+    populate(use);
+    zeros = use.zeros;
+    return object;
+}
+
+void* thread_heap::take(const kmem_cache& cache, page_use& use)
+{
     mutex_guard guard(lock);
-    if (size_class >= nr_slab_classes) {
-        // One object a slab: a sheaf would only hold what is about to be handed out.
-        void* object = nullptr;
-        const refill_result got =
-            kmalloc_cache(size_class).refill_single(current_shard(), &object, run_fit::tight);
-        zeros = got.all_zeros;
-        return object;
-    }
-    void* object = bins_.of_class[size_class].pop();
-    return object != nullptr ? object : refill(size_class, zeros);
+    if (cache.is_single()) // a sheaf would only hold what is about to be handed out
+        return cache.refill_single(current_shard(), run_fit::tight, use);
+    bin* mine = bin_for(cache);
+    if (mine == nullptr)
+        return nullptr;
+    void* object = mine->pop();
+    return object != nullptr ? object : refill(cache, *mine, use);
 }
 
 void* thread_heap::alloc_roomy(unsigned size_class)
 {
+    page_use use;
     mutex_guard guard(lock);
-    void* object = nullptr;
-    kmalloc_cache(size_class).refill_single(current_shard(), &object, run_fit::roomy);
-    return object;
+    return kmalloc_cache(size_class).refill_single(current_shard(), run_fit::roomy, use);
 }
 
-/// The bin is empty: finds objects, hangs them in, returns the first.
-void* thread_heap::refill(unsigned size_class, bool& zeros)
+namespace
 {
-    const kmem_cache& cache = kmalloc_cache(size_class);
-    bin& mine = bins_.of_class[size_class];
-    const unsigned shard = current_shard();
-    void* objects[sheaf_capacity_max];
-    sheaf* spent = detach(mine);
-    if (sheaf* full = pop_full(size_class)) {
-        put_spare(spent);
-        attach(mine, *full);
-        return mine.pop();
-    }
+
+/// A full sheaf of any barn, this shard's first; takes `spent` in exchange where it can.
+sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
+{
     for (unsigned i = 0; i < nr_shards(); ++i) {
         kmem_cache_node* node = cache.node((shard + i) % nr_shards());
         if (node == nullptr || !node->sheaves.has_full())
             continue;
-        if (sheaf* full = node->sheaves.exchange_for_full(spent)) {
-            put_spare(spent);
-            attach(mine, *full);
-            return mine.pop();
-        }
+        if (sheaf* full = node->sheaves.exchange_for_full(spent))
+            return full;
     }
+    return nullptr;
+}
 
-    if (spent == nullptr && !is_checked(size_class) && deserves_sheaf(size_class))
+} // namespace
+
+/// The bin is empty: finds objects, hangs them in, returns the first.
+void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
+{
+    const unsigned shard = current_shard();
+    sheaf* spent = detach(mine);
+    sheaf* full = pop_full(cache.size_class());
+    if (full == nullptr)
+        full = take_full(cache, shard, spent);
+    if (full != nullptr) {
+        put_spare(spent);
+        attach(mine, *full);
+        return mine.pop();
+    }
+    if (spent == nullptr && deserves_sheaf(cache.size_class()))
         spent = take_spare();
     const unsigned room = capacity_now(cache); // once: it changes when threads come and go
     const unsigned want = spent == nullptr ? 1 : refill_count(cache, room);
+    void* objects[sheaf_capacity_max];
     pages_.set_bound(share_of(pageset_order_bytes_max));
-    const refill_result got = cache.refill(&pages_, shard, objects, want);
-    zeros = got.all_zeros;
+    const unsigned n = cache.refill(&pages_, shard, objects, want, use);
     if (spent != nullptr) {
         reset(*spent, room);
-        if (got.count > 1)
-            fill(*spent, objects + 1, got.count - 1);
+        if (n > 1)
+            fill(*spent, objects + 1, n - 1);
         attach(mine, *spent);
     }
-    return got.count == 0 ? nullptr : objects[0];
+    return n == 0 ? nullptr : objects[0];
 }
 
 // --- free --------------------------------------------------------------------------------------
@@ -189,6 +208,8 @@ void* thread_heap::refill(unsigned size_class, bool& zeros)
 /// Called for each object that is served without a sheaf.
 bool thread_heap::deserves_sheaf(unsigned size_class)
 {
+    if (is_checked(size_class))
+        return false;
     if (visits_[size_class] >= visits_before_sheaf())
         return true;
     ++visits_[size_class];
@@ -216,7 +237,8 @@ bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class)
 {
     const std::size_t bytes = sheaf_bytes(cache);
     const std::size_t kept = full_[size_class].size();
-    if (kept >= thread_class_sheaves_max || (kept + 1) * bytes > share_of(thread_class_bytes_max))
+    if (size_class == 0 || kept >= thread_class_sheaves_max ||
+        (kept + 1) * bytes > share_of(thread_class_bytes_max))
         return false;
     while (full_bytes_ + bytes > share_of(thread_bytes_max)) {
         if (!evict_for(size_class))
@@ -239,37 +261,39 @@ sheaf* thread_heap::pop_full(unsigned size_class)
     return s;
 }
 
-void thread_heap::free(void* object, unsigned size_class)
+void thread_heap::free(const kmem_cache& cache, void* object)
 {
-    const kmem_cache& cache = kmalloc_cache(size_class);
     mutex_guard guard(lock);
-    if (cache.is_single() || is_checked(size_class)) [[unlikely]]
+    const bool bypasses = cache.is_single() || is_checked(cache.size_class());
+    bin* mine = bypasses ? nullptr : bin_for(cache);
+    if (mine == nullptr)
         cache.flush(&pages_, &object, 1);
-    else if (!bins_.of_class[size_class].push(object))
-        free_slow(object, size_class);
+    else if (!mine->push(object))
+        free_slow(cache, *mine, object);
+}
+
+/// A full sheaf leaves the bin; `room` becomes an empty one if there is one.
+void thread_heap::put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
+{
+    if (keeps_another(cache, cache.size_class()))
+        return push_full(cache.size_class(), full);
+    kmem_cache_node* node = cache.node(current_shard());
+    if (node != nullptr && node->sheaves.put_full(full, barn_room(cache), room))
+        return;
+    flush(cache, full);
+    room = &full;
 }
 
 /// The bin is full, or has no sheaf: makes room, pushes.
-void thread_heap::free_slow(void* object, unsigned size_class)
+void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
 {
-    const kmem_cache& cache = kmalloc_cache(size_class);
-    bin& mine = bins_.of_class[size_class];
     sheaf* room = nullptr;
-    if (sheaf* full = detach(mine)) {
-        kmem_cache_node* node = cache.node(current_shard());
-        if (keeps_another(cache, size_class)) {
-            push_full(size_class, *full);
-        } else if (node == nullptr || !node->sheaves.put_full(*full, barn_room(cache), room)) {
-            flush(cache, *full);
-            room = full;
-        }
-    }
-    if (room == nullptr && deserves_sheaf(size_class))
+    if (sheaf* full = detach(mine))
+        put_away(cache, *full, room);
+    if (room == nullptr && deserves_sheaf(cache.size_class()))
         room = take_spare();
-    if (room == nullptr) { // no sheaf: give this one object back
-        cache.flush(&pages_, &object, 1);
-        return;
-    }
+    if (room == nullptr) // no sheaf: give this one object back
+        return cache.flush(&pages_, &object, 1);
     reset(*room, capacity_now(cache));
     attach(mine, *room);
     mine.push(object);
@@ -314,7 +338,8 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
     const std::size_t limit = share_of(thread_large_bytes_max);
     if (large_bytes_ + size > limit) {
         // Others may have drained some; they leave the sum to the owner.
-        large_bytes_ = count_large_bytes();
+        if (large_bytes_ != 0)
+            large_bytes_ = count_large_bytes();
         if (large_bytes_ + size > limit && size > share_of(thread_largest_max))
             return false;
         if (large_bytes_ + size > limit && large_bytes_ != 0) {
@@ -380,23 +405,9 @@ void thread_heap::drain_from_outside()
     drain_large();
     drain_stacks();
     steal_frames();
-    theft thefts[nr_slab_classes];
-    bool begun[nr_slab_classes] = {};
-    bool any = false;
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        begun[c] = thefts[c].begin(bins_.of_class[c]);
-        any |= begun[c];
-    }
-    // Without the barrier finish() would have nothing to rely on: it is then made to fail.
-    const bool ordered = any && host::memory_barrier_everywhere();
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        if (!begun[c])
-            continue;
-        void* objects[sheaf_capacity_max];
-        const unsigned n = ordered ? thefts[c].finish(objects) : thefts[c].undo();
-        if (n != 0)
-            kmalloc_cache(c).flush(&pages_, objects, n);
-    }
+    steal(bins_.of_class, [this](unsigned size_class, void* const* objects, unsigned n) {
+        kmalloc_cache(size_class).flush(&pages_, objects, n);
+    });
     pages_.drain(zone_normal);
 }
 

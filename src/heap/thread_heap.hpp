@@ -61,15 +61,15 @@ public:
     mutex lock{lock_rank::thread};
     list_head link; ///< in the registry
 
-    /// Takes an object of a class; nullptr when the zone must grow first.  `zeros`: it was never
-    /// touched.  Owner only.
-    void* alloc(unsigned size_class, bool& zeros);
+    /// Takes an object of one of malloc's or the program's caches; nullptr when the zone must grow first,
+    /// or a constructed slab must be made.  `zeros`: it was never touched.  Owner only; no lock may be held.
+    void* alloc(const kmem_cache& cache, bool& zeros);
 
     /// An object that has a slab of its own, and that will grow.  nullptr as above.  Owner only.
     void* alloc_roomy(unsigned size_class);
 
-    /// Gives an object of a class back.  Owner only.
-    void free(void* object, unsigned size_class);
+    /// Gives such an object back.  Owner only.
+    void free(const kmem_cache& cache, void* object);
 
     /// The same for classes whose objects have a slab each: take_large() is nullptr and keep_large()
     /// false when the thread keeps none, or has enough; the slabs are next then.  Owner only; without
@@ -83,10 +83,6 @@ public:
 
     /// Gives such a block back.  Owner only.
     void free_frame(page& first, unsigned order);
-    /// An object of one of the program's caches; nullptr when the zone must grow first, or a slab must
-    /// be made for it.  And back.  Owner only (thread_programs.cpp).
-    void* alloc_from(const program_cache& cache, bool& zeros);
-    void free_to(const program_cache& cache, void* object);
 
     /// Takes the lowest object of one of this thread's bins, in a signal handler that may have interrupted
     /// a pop or push of that bin: the top ones are left alone.  nullptr if there are few, or if the lock
@@ -120,8 +116,15 @@ public:
 private:
     friend struct look; // heap/root.hpp
 
-    void* refill(unsigned size_class, bool& zeros) BSL_TSA(requires_capability(lock));
-    void free_slow(void* object, unsigned size_class) BSL_TSA(requires_capability(lock));
+    bin* bin_for(const kmem_cache& cache) BSL_TSA(requires_capability(lock));
+    bin* make_bin(unsigned slot) BSL_TSA(requires_capability(lock));
+    void* take(const kmem_cache& cache, page_use& use);
+    void* refill(const kmem_cache& cache, bin& mine, page_use& use)
+        BSL_TSA(requires_capability(lock));
+    void free_slow(const kmem_cache& cache, bin& mine, void* object)
+        BSL_TSA(requires_capability(lock));
+    void put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
+        BSL_TSA(requires_capability(lock));
     bool keeps_another(const kmem_cache& cache, unsigned size_class)
         BSL_TSA(requires_capability(lock));
     bool evict_for(unsigned size_class) BSL_TSA(requires_capability(lock));
@@ -131,9 +134,6 @@ private:
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
-    bin* bin_for(const program_cache& cache) BSL_TSA(requires_capability(lock));
-    void put_away(const program_cache& cache, sheaf& s, sheaf*& room)
-        BSL_TSA(requires_capability(lock));
     void drain_bin(const kmem_cache& cache, bin& from) BSL_TSA(requires_capability(lock));
     void drain_programs() BSL_TSA(requires_capability(lock));
     void steal_programs() BSL_TSA(requires_capability(lock));

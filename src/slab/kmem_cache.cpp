@@ -114,21 +114,23 @@ namespace
 
 /// A page fault costs as much by itself as the page it brings, so a cache that keeps growing opens pages
 /// ahead of need; in proportion to what it has, so that it wastes little.
-std::size_t pages_ahead(const kmem_cache_node& of)
+std::size_t pages_ahead(const kmem_cache_node& of, unsigned want)
 {
+    if (want == 1)
+        return 0;
     const std::size_t share = of.nr_pages_held / populate_part;
     return share < populate_max ? share : populate_max;
 }
 
-/// Faults in, in one call, what was opened ahead.  The caller has an object of the slab, so the pages
-/// are still its.  No lock of this room may be held.
+} // namespace
+
 void populate(const page_use& use)
 {
-    if (use.nr_opened > 1)
-        host::populate(use.opened, use.nr_opened << page_shift);
+    if (use.nr_opened <= 1)
+        return;
+    VM_BUG_ON(!lockdep::holds_nothing());
+    host::populate(use.opened, use.nr_opened << page_shift);
 }
-
-} // namespace
 
 // --- from slabs to objects ---------------------------------------------------------------------
 
@@ -155,7 +157,7 @@ unsigned kmem_cache::take_from_node(kmem_cache_node& from, void** objects, unsig
     page* slab = take_partial(from);
     if (slab == nullptr)
         return 0;
-    const unsigned n = take_objects(*slab, objects, want, pages_ahead(from), use);
+    const unsigned n = take_objects(*slab, objects, want, pages_ahead(from, want), use);
     from.nr_free -= n;
     list_by_fullness(from, *slab);
     return n;
@@ -188,21 +190,20 @@ unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void*
     mutex_guard guard(home.lock);
     choose_colour(home, slab);
     count_slab(home, slab);
-    const unsigned n = take_objects(slab, objects, want, pages_ahead(home), use);
+    const unsigned n = take_objects(slab, objects, want, pages_ahead(home, want), use);
     home.nr_free += room - n;
     list_by_fullness(home, slab);
     return n;
 }
 
-refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
-                                 unsigned want) const
+unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsigned want,
+                            page_use& use) const
 {
     if (is_single())
-        return refill_single(shard, objects, run_fit::tight);
+        return (objects[0] = refill_single(shard, run_fit::tight, use)) != nullptr;
     kmem_cache_node* home = make_node(shard);
     if (home == nullptr)
-        return {0, false};
-    page_use use;
+        return 0;
     unsigned n = take_from_node(*home, objects, want, use);
     // Other shards' free objects before new pages: memory must not grow because threads move.
     for (unsigned i = 1; n == 0 && i < nr_shards(); ++i) {
@@ -212,36 +213,36 @@ refill_result kmem_cache::refill(pageset* pages, unsigned shard, void** objects,
     }
     if (n == 0) {
         if (number_ >= nr_caches && to_program_cache(*this).constructor() != nullptr)
-            return {0, false}; // add_slab() makes it, without a lock
+            return 0; // add_slab() makes it, without a lock
         const auto nr_slabs = static_cast<unsigned>(home->nr_slabs);
         page* slab = make_slab(pages, shard, nr_slabs, run_fit::tight);
         if (slab == nullptr)
-            return {0, false};
+            return 0;
         n = take_from_new_slab(*home, *slab, objects, want, use);
     }
-    populate(use);
     BSL_PROBE2(refill, &name_[0], n);
-    return {n, use.zeros};
+    return n;
 }
 
-refill_result kmem_cache::refill_single(unsigned shard, void** object, run_fit fit) const
+void* kmem_cache::refill_single(unsigned shard, run_fit fit, page_use& use) const
 {
     VM_BUG_ON(!is_single());
     kmem_cache_node* home = make_node(shard);
     page* slab = home == nullptr ? nullptr : make_slab(nullptr, shard, 0, fit);
     if (slab == nullptr)
-        return {0, false};
-    page_use use;
+        return nullptr;
+    void* object = nullptr;
     mutex_guard guard(home->lock);
     count_slab(*home, *slab);
-    take_objects(*slab, object, 1, 0, use);
-    return {1, use.zeros};
+    take_objects(*slab, &object, 1, 0, use);
+    return object;
 }
 
 void* kmem_cache::alloc_one() const
 {
     void* object = nullptr;
-    return refill(nullptr, current_shard(), &object, 1).count != 0 ? object : nullptr;
+    page_use use;
+    return refill(nullptr, current_shard(), &object, 1, use) != 0 ? object : nullptr;
 }
 
 // --- from objects to slabs ---------------------------------------------------------------------

@@ -60,19 +60,17 @@ struct alignas(cache_line_size) kmem_cache_node
     barn sheaves;
 };
 
-struct refill_result
-{
-    unsigned count; ///< 0: the zone has no pages left; the caller grows it and tries again
-    bool all_zeros; ///< no page of the objects was touched since the kernel gave it
-};
-
 /// What serving from a slab did to its pages.
 struct page_use
 {
-    bool zeros = false;        ///< the slab was never touched
+    bool zeros = false;        ///< no page of the slab was touched since the kernel gave it
     char* opened = nullptr;    ///< first of the clean pages that are in use from now on
     std::size_t nr_opened = 0; ///< some of them ahead of need: to be populated in one call
 };
+
+/// Faults in, in one call, what was opened ahead.  By the one who took an object of the slab, before
+/// giving it away: until then the pages are there.  Enters the kernel: no lock may be held.
+void populate(const page_use& use);
 
 struct object_position;
 struct slab_hole;
@@ -100,11 +98,13 @@ public:
     /// Do objects have a slab each?
     bool is_single() const { return size_ > slab_size_max; }
 
-    /// Takes at most `want` free objects, all of one slab, ascending by address.
-    refill_result refill(pageset* pages, unsigned shard, void** objects, unsigned want) const;
+    /// Takes at most `want` free objects, all of one slab, ascending by address; returns how many.  0: the
+    /// zone must grow first.  Who takes more than one may find pages opened ahead in `use`.
+    unsigned refill(pageset* pages, unsigned shard, void** objects, unsigned want,
+                    page_use& use) const;
 
-    /// The same for one object that has a slab of its own.
-    refill_result refill_single(unsigned shard, void** object, run_fit fit) const;
+    /// The same for one object that has a slab of its own; nullptr when the zone must grow first.
+    void* refill_single(unsigned shard, run_fit fit, page_use& use) const;
 
     /// Gives objects back.  Aborts with a message on one that is no object of this cache in use.
     void flush(pageset* pages, void* const* objects, unsigned n) const;

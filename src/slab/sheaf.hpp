@@ -37,6 +37,7 @@
 /// step 1, the slot is above top by now, where contents do not matter.
 
 #include "config/limits.hpp"
+#include "host/thread.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -140,6 +141,31 @@ private:
     object_slot* slot_ = nullptr;
     void* object_ = nullptr;
 };
+
+/// Takes all but the last objects of each bin, whose owner may be running, and calls
+/// give(i, objects, n) for what came out of bin i.  With the owner's thread lock held; one barrier for
+/// all bins.
+template <std::size_t nr, typename Give>
+void steal(bin (&from)[nr], Give give)
+{
+    theft thefts[nr];
+    bool begun[nr];
+    bool any = false;
+    for (std::size_t i = 0; i < nr; ++i) {
+        begun[i] = thefts[i].begin(from[i]);
+        any |= begun[i];
+    }
+    // Without the barrier finish() would have nothing to rely on: it is then made to fail.
+    const bool ordered = any && host::memory_barrier_everywhere();
+    for (unsigned i = 0; i < nr; ++i) {
+        if (!begun[i])
+            continue;
+        void* objects[sheaf_capacity_max];
+        const unsigned n = ordered ? thefts[i].finish(objects) : thefts[i].undo();
+        if (n != 0)
+            give(i, objects, n);
+    }
+}
 
 /// A stack of sheaves, last in first out.
 class sheaf_stack

@@ -15,11 +15,12 @@ inline std::vector<void*> refill(const bsl::kmem_cache& cache, unsigned want, bo
 {
     std::vector<void*> objects(want);
     for (;;) {
-        const bsl::refill_result got = cache.refill(nullptr, shard, objects.data(), want);
-        objects.resize(got.count);
+        bsl::page_use use;
+        const unsigned got = cache.refill(nullptr, shard, objects.data(), want, use);
+        objects.resize(got);
         if (zeros != nullptr)
-            *zeros = got.all_zeros;
-        if (got.count != 0)
+            *zeros = use.zeros;
+        if (got != 0)
             return objects;
         objects.resize(want);
         REQUIRE(bsl::grow_arenas(1));
