@@ -73,7 +73,7 @@ bool is_possible(const char* name, size_t size, const bsl_kmem_cache_args& args,
         object = heap::cache_alloc_atomic(cache);
         if (object == nullptr)
             return nullptr;
-    } else {
+    } else if (heap::cache_alloc_some(cache, 1, &object) == 0) {
         do
             object = heap::cache_alloc_slow(cache, zeros);
         while (object == nullptr && (gfp & BSL_GFP_NOFAIL) != 0);
@@ -91,15 +91,20 @@ bool is_possible(const char* name, size_t size, const bsl_kmem_cache_args& args,
 /// All `nr`, or none.
 bool alloc_all(const program_cache& cache, bsl_gfp_t gfp, size_t nr, void** objects)
 {
-    for (size_t i = 0; i < nr; ++i) {
-        objects[i] = alloc(cache, gfp);
+    const bool plain = api::is_plain(gfp);
+    for (size_t i = 0; i < nr;) {
+        const size_t some = plain ? heap::cache_alloc_some(cache, nr - i, objects + i) : 0;
+        i += some;
+        if (some != 0)
+            continue;
+        objects[i] = alloc_slow(cache, gfp);
         if (objects[i] == nullptr) {
             const int error = errno;
-            while (i != 0)
-                heap::cache_free(cache, objects[--i]);
+            heap::cache_free_bulk(cache, i, objects);
             errno = error;
             return false;
         }
+        ++i;
     }
     return true;
 }
@@ -128,8 +133,10 @@ bsl_kmem_cache* bsl_kmem_cache_create_args(const char* name, size_t size,
         options.limit = given.limit;
     options.may_merge =
         given.ctor == nullptr && (flags & (BSL_SLAB_NO_MERGE | BSL_SLAB_ACCOUNT)) == 0;
-    program_cache* made = claim_cache(options);
-    return made == nullptr ? refuse(name, flags, ENOSPC) : reinterpret_cast<bsl_kmem_cache*>(made);
+    const claimed_cache made = claim_cache(options);
+    if (made.cache == nullptr)
+        return refuse(name, flags, made.has_slot ? ENOMEM : ENOSPC);
+    return reinterpret_cast<bsl_kmem_cache*>(made.cache);
 }
 
 bsl_kmem_cache* bsl_kmem_cache_create(const char* name, size_t size, size_t align, unsigned flags,
@@ -156,8 +163,7 @@ void* bsl_kmem_cache_zalloc(bsl_kmem_cache* cache, bsl_gfp_t gfp) noexcept
 
 void bsl_kmem_cache_free(bsl_kmem_cache* cache, void* object) noexcept
 {
-    if (object != nullptr) [[likely]]
-        heap::cache_free(cache_of(cache), object);
+    heap::cache_free(cache_of(cache), object);
 }
 
 size_t bsl_kmem_cache_alloc_bulk(bsl_kmem_cache* cache, bsl_gfp_t gfp, size_t nr,
@@ -168,8 +174,7 @@ size_t bsl_kmem_cache_alloc_bulk(bsl_kmem_cache* cache, bsl_gfp_t gfp, size_t nr
 
 void bsl_kmem_cache_free_bulk(bsl_kmem_cache* cache, size_t nr, void** objects) noexcept
 {
-    for (size_t i = 0; i < nr; ++i)
-        heap::cache_free(cache_of(cache), objects[i]);
+    heap::cache_free_bulk(cache_of(cache), nr, objects);
 }
 
 // --- prefilled sheaves -------------------------------------------------------------------------

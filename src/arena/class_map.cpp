@@ -65,7 +65,7 @@ bool class_map::cover(const void* address, std::size_t size)
 
 void class_map::set(const void* address, std::size_t nr, unsigned size_class)
 {
-    VM_BUG_ON(size_class >= nr_classes);
+    VM_BUG_ON(size_class > UINT8_MAX);
     const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(address) - start;
     if (offset < span)
         std::memset(bytes + (offset >> page_shift), static_cast<int>(size_class), nr);

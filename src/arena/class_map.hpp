@@ -1,6 +1,6 @@
 #pragma once
 
-/// Address -> size class, in one byte per page.
+/// Address -> size class, in one byte per page.  What the bytes stand for is said in slab/size_class.hpp.
 ///
 /// The map covers one stretch of addresses, the class window, in which arenas are put as long as
 /// there is room.  It answers the only question free() has on its fast path; class 0 is every other

@@ -111,6 +111,10 @@ inline constexpr unsigned barn_full_max = 16;
 inline constexpr unsigned barn_empty_max = 16;
 inline constexpr std::size_t barn_bytes_max = 256 * kib;
 
+/// Caches of the program whose bins lie beside those of malloc's classes, and whose pages the class map
+/// knows: those with the lowest slots.
+inline constexpr unsigned nr_near_caches = 64;
+
 /// Shards of every cache, at most; one per processor below that.
 inline constexpr unsigned nr_shards_max = 16;
 
@@ -121,7 +125,7 @@ inline constexpr std::size_t early_chunk_size = 64 * kib;
 inline constexpr std::size_t bins_offset_in_thread_state = 0x20;
 
 /// Objects of the allocator itself; each struct proves that it fits.
-inline constexpr std::size_t thread_heap_size = 4 * kib;
+inline constexpr std::size_t thread_heap_size = 4 * kib + 512;
 inline constexpr std::size_t vm_area_size = 512;
 
 /// Wholly free slabs that a shard keeps, in bytes.

@@ -133,7 +133,7 @@ allocation resolve_early(const void* p, const char* call)
 allocation resolve(const void* p, const char* call)
 {
     const unsigned size_class = page_classes.lookup(p);
-    if (size_class != 0 && !is_checked(size_class))
+    if (is_malloc_class(size_class) && !is_checked(size_class))
         return {allocation_kind::object, size_class, class_size(size_class), nullptr, nullptr};
 
     const address_owner owner = owner_of(p);

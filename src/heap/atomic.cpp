@@ -58,7 +58,8 @@ void* malloc_atomic(std::size_t size) noexcept
 
 void* cache_alloc_atomic(const program_cache& cache) noexcept
 {
-    return take(cache, this_thread_bin(cache));
+    thread_bins* mine = this_thread.bins;
+    return take(cache, mine == nullptr ? nullptr : mine->of_program(cache));
 }
 
 } // namespace heap

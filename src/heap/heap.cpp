@@ -337,7 +337,7 @@ void free_slow(void* p, std::size_t size_class) noexcept
     if (p == nullptr)
         return;
     count(calls.free);
-    if (size_class != 0)
+    if (is_malloc_class(static_cast<unsigned>(size_class)))
         free_object(p, static_cast<unsigned>(size_class));
     else if (page* head = single_object_at(p))
         free_large(p, *head, "free");
@@ -383,7 +383,8 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_realloc(p, size);
     const unsigned size_class = page_classes.lookup(p);
-    if (size_class != 0 && size - 1 < slab_size_max && !is_looked_at(size_class)) [[likely]]
+    if (is_malloc_class(size_class) && size - 1 < slab_size_max && !is_looked_at(size_class))
+        [[likely]]
         return realloc_small(p, size, class_size(size_class));
     count(calls.realloc, size);
     bool zeros = false;

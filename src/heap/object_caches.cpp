@@ -67,24 +67,10 @@ void* cache_alloc_slow(const program_cache& cache, bool& zeros) noexcept
     return object;
 }
 
-void cache_free_slow(const program_cache& cache, void* object) noexcept
+namespace
 {
-    const object_position at = locate(object, *virt_to_page(object));
-    if (!at.is_object || at.offset != 0)
-        report_not_start("kmem_cache_free", object, at);
-    const bin* here = this_thread_bin(cache);
-    if ((here != nullptr && here->is_topmost(object)) || is_free(at))
-        report_double_free("kmem_cache_free", at);
-    if (thread_heap* mine = this_thread_heap()) {
-        mine->free(cache, object);
-    } else {
-        mutex_guard guard(direct_lock);
-        cache.free_one(object);
-    }
-    keep_balance(this_thread.heap);
-}
 
-void report_not_of_cache(const program_cache& cache, const void* object)
+[[noreturn, gnu::cold]] void report_not_of_cache(const program_cache& cache, const void* object)
 {
     const page* of = virt_to_page(object);
     if (of != nullptr && of->state == page_state::slab)
@@ -93,6 +79,78 @@ void report_not_of_cache(const program_cache& cache, const void* object)
     format<256> line;
     begin_bug(line, "kmem_cache_free", object).text("not an object of cache ");
     report_bug(line.text(cache.name()));
+}
+
+} // namespace
+
+void cache_free_slow(const program_cache& cache, void* object) noexcept
+{
+    if (object == nullptr)
+        return;
+    const page* of = virt_to_page(object);
+    if (of == nullptr || of->state != page_state::slab || of->cache != cache.number())
+        report_not_of_cache(cache, object);
+    const object_position at = locate(object, *of);
+    if (!at.is_object || at.offset != 0)
+        report_not_start("kmem_cache_free", object, at);
+    if (is_free(at))
+        report_double_free("kmem_cache_free", at);
+    if (thread_heap* mine = this_thread_heap()) {
+        const bin* last = mine->bins().of_program(cache);
+        if (last != nullptr && last->is_topmost(object))
+            report_double_free("kmem_cache_free", at);
+        mine->free(cache, object);
+    } else {
+        mutex_guard guard(direct_lock);
+        cache.free_one(object);
+    }
+    keep_balance(this_thread.heap);
+}
+
+// --- many at a time -------------------------------------------------------------------------------
+
+namespace
+{
+
+/// How many of the first objects are in pages of the cache, as far as the class map knows.
+unsigned nr_in_pages_of(const program_cache& cache, void* const* objects, unsigned n)
+{
+    if (cache.map_class() == 0)
+        return 0;
+    std::uintptr_t last_page = UINTPTR_MAX; // objects of one page often come together
+    for (unsigned i = 0; i < n; ++i) {
+        const std::uintptr_t of = reinterpret_cast<std::uintptr_t>(objects[i]) >> page_shift;
+        if (of == last_page)
+            continue;
+        if (page_classes.lookup(objects[i]) != cache.map_class())
+            return i;
+        last_page = of;
+    }
+    return n;
+}
+
+} // namespace
+
+std::size_t cache_alloc_some(const program_cache& cache, std::size_t nr, void** objects) noexcept
+{
+    const unsigned most = nr < sheaf_capacity_max ? static_cast<unsigned>(nr) : sheaf_capacity_max;
+    return this_thread.bins->of_class[cache.map_class()].pop_some(objects, most);
+}
+
+void cache_free_bulk(const program_cache& cache, std::size_t nr, void* const* objects) noexcept
+{
+    for (std::size_t i = 0; i < nr;) {
+        const std::size_t rest = nr - i;
+        const unsigned most =
+            rest < sheaf_capacity_max ? static_cast<unsigned>(rest) : sheaf_capacity_max;
+        const unsigned n = nr_in_pages_of(cache, objects + i, most);
+        // For each round: the slow path may give this thread its first bins.
+        const unsigned pushed =
+            this_thread.bins->of_class[cache.map_class()].push_some(objects + i, n);
+        i += pushed;
+        if (pushed < most)
+            cache_free_slow(cache, objects[i++]);
+    }
 }
 
 // --- whole caches ------------------------------------------------------------------------------

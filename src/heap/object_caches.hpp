@@ -5,12 +5,11 @@
 ///     alloc   bin > [slow] barn > slabs > a new slab > room is made > limit, or ENOMEM
 ///     free    is the object this cache's? > bin > [slow] barn, slabs
 ///
-/// The hit paths are those of malloc with one more load for the bin.  free looks up the object's page
-/// first, since an object of another cache must not get into a bin of this one: it would be handed out
-/// again before anybody looks.
+/// The hit paths are those of malloc, the class taken from the cache.  free compares it with that of the
+/// object's page, since an object of another cache must not get into a bin of this one: it would be
+/// handed out again before anybody looks.  Of caches beyond the near ones every hit takes the slow way.
 
-#include "arena/arena.hpp"
-#include "arena/mem_section.hpp"
+#include "arena/class_map.hpp"
 #include "heap/registry.hpp"
 
 namespace bsl::heap
@@ -21,37 +20,31 @@ namespace bsl::heap
 /// Neither waits nor enters the kernel; nullptr, and errno is left alone, where nothing lies at hand.
 void* cache_alloc_atomic(const program_cache& cache) noexcept;
 [[gnu::noinline]] void cache_free_slow(const program_cache& cache, void* object) noexcept;
-[[noreturn, gnu::cold]] void report_not_of_cache(const program_cache& cache, const void* object);
-
-/// This thread's bin of a cache; nullptr: none yet.
-[[gnu::always_inline]] inline bin* this_thread_bin(const program_cache& cache)
-{
-    const thread_bins* mine = this_thread.bins;
-    return mine != nullptr ? mine->of_slot(cache.slot()) : nullptr;
-}
 
 [[gnu::always_inline]] inline void* cache_alloc(const program_cache& cache) noexcept
 {
-    if (bin* mine = this_thread_bin(cache)) [[likely]] {
-        if (void* object = mine->pop()) [[likely]]
-            return object;
-    }
+    // There is a cache, so the library is set up, and this thread has bins, if only no_bins.
+    if (void* object = this_thread.bins->of_class[cache.map_class()].pop()) [[likely]]
+        return object;
     bool zeros = false;
     return cache_alloc_slow(cache, zeros);
 }
 
 [[gnu::always_inline]] inline void cache_free(const program_cache& cache, void* object) noexcept
 {
-    const pageblock* block = owner_of(object).block;
-    if (block == nullptr || block->mem_map == nullptr) [[unlikely]]
-        report_not_of_cache(cache, object);
-    const page& of = page_of(*block, object);
-    if (of.cache != cache.number() || of.state != page_state::slab) [[unlikely]]
-        report_not_of_cache(cache, object);
-    bin* mine = this_thread_bin(cache);
-    if (mine == nullptr || !mine->push(object)) [[unlikely]]
-        cache_free_slow(cache, object);
+    const std::size_t map_class = cache.map_class();
+    // An object is there to be freed, so this thread has bins, if only no_bins.
+    if (page_classes.covers(object) && page_classes.lookup_covered(object) == map_class &&
+        this_thread.bins->of_class[map_class].push(object)) [[likely]]
+        return;
+    cache_free_slow(cache, object);
 }
+
+/// Up to `nr` objects, from where there is no need to wait for anybody; returns how many.
+std::size_t cache_alloc_some(const program_cache& cache, std::size_t nr, void** objects) noexcept;
+
+/// cache_free() for each of them.
+void cache_free_bulk(const program_cache& cache, std::size_t nr, void* const* objects) noexcept;
 
 /// Objects of the cache that the program has.  Exact while nobody else uses it.
 std::size_t nr_objects_out(const program_cache& cache);

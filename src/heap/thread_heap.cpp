@@ -121,11 +121,10 @@ bool thread_heap::has_flushed_much()
 
 bin* thread_heap::bin_for(const kmem_cache& cache)
 {
-    if (!is_program_cache(cache)) [[likely]]
-        return &bins_.of_class[cache.size_class()];
-    const unsigned slot = to_program_cache(cache).slot();
-    bin* mine = bins_.of_slot(slot);
-    return mine != nullptr ? mine : make_bin(slot);
+    if (cache.map_class() != 0) [[likely]]
+        return &bins_.of_class[cache.map_class()];
+    bin* mine = bins_.of_program(to_program_cache(cache));
+    return mine != nullptr ? mine : make_bin(to_program_cache(cache));
 }
 
 void* thread_heap::alloc(const kmem_cache& cache, bool& zeros)
@@ -405,8 +404,8 @@ void thread_heap::drain_from_outside()
     drain_large();
     drain_stacks();
     steal_frames();
-    steal(bins_.of_class, [this](unsigned size_class, void* const* objects, unsigned n) {
-        kmalloc_cache(size_class).flush(&pages_, objects, n);
+    steal(bins_.of_class, [this](unsigned map_class, void* const* objects, unsigned n) {
+        cache_of_map_class(map_class).flush(&pages_, objects, n);
     });
     pages_.drain(zone_normal);
 }

@@ -31,22 +31,33 @@ struct bin_chunk
 };
 static_assert(sizeof(bin_chunk) == sheaf_size);
 
+inline constexpr unsigned nr_far_chunks = (nr_program_caches_max - nr_near_caches) / bin_chunk::nr;
+static_assert(nr_near_caches % bin_chunk::nr == 0);
+
+/// Which chunk the bin of a slot is in.
+constexpr unsigned far_chunk(unsigned slot)
+{
+    return (slot - nr_near_caches) / bin_chunk::nr;
+}
+
 struct thread_bins
 {
-    bin of_class[nr_slab_classes]; ///< the class map has no others: class 0 stands for them
+    bin of_class[nr_map_classes]; ///< the class map has no others: class 0 stands for them
     /// Struct pages of free blocks of each order, for alloc_pages(): whatever is in use of them stands in
     /// the struct page, which makes the way from and to the address shorter.
     bin frames[nr_pageset_orders];
 
-    /// Bins of the program's caches by slot; a chunk is made when one of them first needs a sheaf.
-    /// Written by the owner with its lock held, and by drain() while it does not run.
-    std::atomic<bin_chunk*> of_program[nr_program_caches_max / bin_chunk::nr] = {};
+    /// Bins of the program's caches that are not near ones; a chunk is made when one of them first needs
+    /// a sheaf.  Written by the owner with its lock held, and by drain() while it does not run.
+    std::atomic<bin_chunk*> far[nr_far_chunks] = {};
 
-    /// nullptr: no chunk yet.
-    [[gnu::always_inline]] bin* of_slot(unsigned slot) const
+    /// The bin of a cache that the program made; nullptr: no chunk yet.
+    bin* of_program(const program_cache& cache)
     {
-        bin_chunk* chunk = of_program[slot / bin_chunk::nr].load(std::memory_order_relaxed);
-        return chunk != nullptr ? chunk->of_cache + slot % bin_chunk::nr : nullptr;
+        if (cache.map_class() != 0)
+            return &of_class[cache.map_class()];
+        bin_chunk* chunk = far[far_chunk(cache.slot())].load(std::memory_order_relaxed);
+        return chunk != nullptr ? chunk->of_cache + cache.slot() % bin_chunk::nr : nullptr;
     }
 };
 
@@ -117,7 +128,7 @@ private:
     friend struct look; // heap/root.hpp
 
     bin* bin_for(const kmem_cache& cache) BSL_TSA(requires_capability(lock));
-    bin* make_bin(unsigned slot) BSL_TSA(requires_capability(lock));
+    bin* make_bin(const program_cache& cache) BSL_TSA(requires_capability(lock));
     void* take(const kmem_cache& cache, page_use& use);
     void* refill(const kmem_cache& cache, bin& mine, page_use& use)
         BSL_TSA(requires_capability(lock));

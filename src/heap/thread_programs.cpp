@@ -11,15 +11,15 @@
 namespace bsl
 {
 
-/// Makes the chunk that the bin of a slot is in; nullptr without memory.
-bin* thread_heap::make_bin(unsigned slot)
+/// Makes the chunk that the bin of a cache is in; nullptr without memory.
+bin* thread_heap::make_bin(const program_cache& cache)
 {
     void* at = cache_for(own_cache::sheaf).alloc_one();
     if (at == nullptr)
         return nullptr;
     auto* chunk = new (at) bin_chunk;
-    bins_.of_program[slot / bin_chunk::nr].store(chunk, std::memory_order_release);
-    return bins_.of_slot(slot);
+    bins_.far[far_chunk(cache.slot())].store(chunk, std::memory_order_release);
+    return bins_.of_program(cache);
 }
 
 // --- draining ----------------------------------------------------------------------------------
@@ -35,31 +35,32 @@ void thread_heap::drain_bin(const kmem_cache& cache, bin& from)
 void thread_heap::drain_cache(const program_cache& cache)
 {
     mutex_guard guard(lock);
-    if (bin* mine = bins_.of_slot(cache.slot()))
+    if (bin* mine = bins_.of_program(cache))
         drain_bin(cache, *mine);
 }
 
 void thread_heap::drain_programs()
 {
     for_each_program_cache([this](program_cache& cache) BSL_TSA(no_thread_safety_analysis) {
-        if (bin* mine = bins_.of_slot(cache.slot()))
+        if (bin* mine = bins_.of_program(cache))
             drain_bin(cache, *mine);
     });
-    for (auto& slot : bins_.of_program) {
+    for (auto& slot : bins_.far) {
         if (bin_chunk* chunk = slot.exchange(nullptr, std::memory_order_relaxed))
             cache_for(own_cache::sheaf).free_one(chunk);
     }
 }
 
-/// One barrier for all caches of a chunk.
+/// From those that are not near ones; one barrier for all caches of a chunk.
 void thread_heap::steal_programs()
 {
-    for (unsigned c = 0; c < nr_program_caches_max / bin_chunk::nr; ++c) {
-        bin_chunk* chunk = bins_.of_program[c].load(std::memory_order_relaxed);
+    for (unsigned c = 0; c < nr_far_chunks; ++c) {
+        bin_chunk* chunk = bins_.far[c].load(std::memory_order_relaxed);
         if (chunk == nullptr)
             continue;
         steal(chunk->of_cache, [this, c](unsigned i, void* const* objects, unsigned n) {
-            cache_numbered(nr_caches + c * bin_chunk::nr + i).flush(&pages_, objects, n);
+            cache_numbered(nr_caches + nr_near_caches + c * bin_chunk::nr + i)
+                .flush(&pages_, objects, n);
         });
     }
 }
@@ -67,7 +68,7 @@ void thread_heap::steal_programs()
 std::size_t thread_heap::nr_cached_of(const program_cache& cache)
 {
     mutex_guard guard(lock);
-    const bin* mine = bins_.of_slot(cache.slot());
+    const bin* mine = bins_.of_program(cache);
     if (mine == nullptr)
         return 0;
     std::size_t n = 0;

@@ -41,12 +41,22 @@ constexpr unsigned sheaf_capacity_for(std::size_t size)
     return static_cast<unsigned>(n == 0 ? 1 : n > sheaf_capacity_max ? sheaf_capacity_max : n);
 }
 
+/// By a cache's number and size class.
+constexpr unsigned map_class_of(unsigned number, unsigned size_class)
+{
+    if (number < nr_caches)
+        return is_malloc_class(size_class) ? size_class : 0;
+    const unsigned slot = number - nr_caches;
+    return slot < nr_near_caches ? nr_slab_classes + slot : 0;
+}
+
 constexpr kmem_cache::kmem_cache(unsigned number, unsigned size_class, std::string_view name,
                                  std::size_t size)
     : name_{}, size_(static_cast<std::uint32_t>(size)),
       reciprocal_(static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + size - 1) / size)),
       number_(static_cast<std::uint16_t>(number)),
       size_class_(static_cast<std::uint8_t>(size_class)),
+      map_class_(static_cast<std::uint8_t>(map_class_of(number, size_class))),
       order_min_(static_cast<std::uint8_t>(slab_order_min(size))),
       order_max_(static_cast<std::uint8_t>(slab_order_busy(size))),
       sheaf_capacity_(static_cast<std::uint8_t>(sheaf_capacity_for(size)))

@@ -92,6 +92,7 @@ public:
     unsigned size_class() const { return size_class_; } ///< 0: not one of malloc's
     std::string_view name() const { return {name_}; }   ///< see name_of() (program_cache.hpp)
     unsigned number() const { return number_; }         ///< in struct page (program_cache.hpp)
+    unsigned map_class() const { return map_class_; }   ///< of its pages and bins (size_class.hpp)
 
     /// Objects in a sheaf of this cache.
     unsigned sheaf_capacity() const { return sheaf_capacity_; }
@@ -187,6 +188,7 @@ private:
     std::uint32_t reciprocal_; ///< ceil(2^32 / size): index = offset * reciprocal >> 32
     std::uint16_t number_;     ///< in all_caches
     std::uint8_t size_class_;
+    std::uint8_t map_class_;
     std::uint8_t order_min_;
     std::uint8_t order_max_;
     std::uint8_t sheaf_capacity_;

@@ -52,7 +52,7 @@ bool program_cache::suits(const program_cache_options& options) const
            options.align <= natural_alignment(size());
 }
 
-program_cache* claim_cache(const program_cache_options& options)
+claimed_cache claim_cache(const program_cache_options& options)
 {
     mutex_guard guard(caches_lock);
     unsigned unused = nr_program_caches_max;
@@ -64,15 +64,15 @@ program_cache* claim_cache(const program_cache_options& options)
         program_cache& there = *program_caches[slot].load(std::memory_order_relaxed);
         if (there.suits(options)) {
             ++there.users;
-            return &there;
+            return {&there, true};
         }
     }
     if (unused == nr_program_caches_max)
-        return nullptr;
+        return {nullptr, false};
     program_cache* old = program_caches[unused].load(std::memory_order_relaxed);
     void* at = old != nullptr ? old : memblock_alloc(sizeof(program_cache));
     if (at == nullptr)
-        return nullptr;
+        return {nullptr, true};
     kmem_cache_node* kept[nr_shards_max] = {};
     for (unsigned shard = 0; old != nullptr && shard < nr_shards_max; ++shard)
         kept[shard] = old->nodes[shard].load(std::memory_order_relaxed);
@@ -81,7 +81,7 @@ program_cache* claim_cache(const program_cache_options& options)
         made->nodes[shard].store(kept[shard], std::memory_order_relaxed);
     made->users = 1;
     program_caches[unused].store(made, std::memory_order_release);
-    return made;
+    return {made, true};
 }
 
 // --- limit -------------------------------------------------------------------------------------

@@ -98,6 +98,13 @@ inline const kmem_cache& cache_numbered(unsigned number)
     return *program_caches[number - nr_caches].load(std::memory_order_acquire);
 }
 
+/// The cache whose pages have this byte in the class map; not 0.
+inline const kmem_cache& cache_of_map_class(unsigned map_class)
+{
+    return cache_numbered(is_malloc_class(map_class) ? map_class
+                                                     : nr_caches + map_class - nr_slab_classes);
+}
+
 inline bool is_program_cache(const kmem_cache& cache)
 {
     return cache.number() >= nr_caches;
@@ -114,9 +121,13 @@ inline std::string_view name_of(const kmem_cache& cache)
     return is_program_cache(cache) ? to_program_cache(cache).name() : cache.name();
 }
 
-/// A live cache for these options: a new one, or one that suits them; nullptr when there is no memory
-/// or no slot.
-program_cache* claim_cache(const program_cache_options& options);
+/// A live cache for these options: a new one, or one that suits them.
+struct claimed_cache
+{
+    program_cache* cache; ///< nullptr: there is no slot, or no memory
+    bool has_slot;
+};
+claimed_cache claim_cache(const program_cache_options& options);
 
 /// Calls fn(program_cache&) for every slot that was ever used.
 template <typename Fn>

@@ -94,6 +94,33 @@ struct bin
         return true;
     }
 
+    /// pop() up to n times, in one go.  Each object is a step of its own, for the thief's sake.
+    unsigned pop_some(void** objects, unsigned n)
+    {
+        object_slot* at = top.load(std::memory_order_relaxed);
+        for (unsigned i = 0; i < n; ++i) {
+            objects[i] = at[-1].load(std::memory_order_relaxed);
+            if (objects[i] == nullptr)
+                return i;
+            top.store(--at, std::memory_order_relaxed);
+        }
+        return n;
+    }
+
+    /// push() up to n times; returns how many there was room for.
+    unsigned push_some(void* const* objects, unsigned n)
+    {
+        object_slot* at = top.load(std::memory_order_relaxed);
+        for (unsigned i = 0; i < n; ++i) {
+            if (reinterpret_cast<std::uintptr_t>(at) % sheaf_size == 0 ||
+                at[-1].load(std::memory_order_relaxed) == objects[i])
+                return i;
+            at->store(objects[i], std::memory_order_relaxed);
+            top.store(++at, std::memory_order_release);
+        }
+        return n;
+    }
+
     bool is_empty() const
     {
         return top.load(std::memory_order_relaxed)[-1].load(std::memory_order_relaxed) == nullptr;

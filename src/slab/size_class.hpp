@@ -52,6 +52,17 @@ constexpr std::size_t natural_alignment(std::size_t size)
 /// Classes whose objects come several to a slab; the classes above have slabs of one object.
 inline constexpr unsigned nr_slab_classes = class_of(slab_size_max) + 1;
 
+/// The class map's bytes: 0, malloc's classes, and behind them the first caches of the program (the
+/// near ones).  Bins of threads are numbered in the same way.
+inline constexpr unsigned nr_map_classes = nr_slab_classes + nr_near_caches;
+static_assert(nr_map_classes <= 256);
+
+/// Is this byte of the class map one of malloc's classes?
+constexpr bool is_malloc_class(unsigned map_class)
+{
+    return map_class - 1 < nr_slab_classes - 1;
+}
+
 static_assert(class_of(0) == 1 && class_of(1) == 1 && class_of(16) == 1 && class_of(17) == 2);
 static_assert(class_of(1024) == 64 && class_size(64) == 1024);
 static_assert(class_of(1025) == 65 && class_size(65) == 1152);

@@ -71,7 +71,7 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
     head.nr_free = static_cast<std::uint16_t>(objects);
     head.colour = 0;
     if (!is_single())
-        page_classes.set(start, used, size_class_);
+        page_classes.set(start, used, map_class_);
     BSL_PROBE3(slab_new, &name_[0], start, used);
     return &head;
 }

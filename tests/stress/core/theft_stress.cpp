@@ -72,9 +72,14 @@ public:
     {
         std::minstd_rand random(seed);
         while (!stop.load(std::memory_order_relaxed)) {
-            // Up and down by up to 6, around a depth of a few: where the thief's slot is.
+            // Up and down by a few, around a depth of a few: where the thief's slot is.
+            // One by one, or several at once.
+            if (random() % 2 == 0)
+                take_some(random() % 6);
             for (unsigned n = random() % 6; n != 0; --n)
                 take();
+            if (random() % 2 == 0)
+                give_some(random() % 6);
             for (unsigned n = random() % 6; n != 0 && !held_.empty(); --n)
                 give();
         }
@@ -130,6 +135,34 @@ private:
         move(taken, place::bin, place::owner);
         ++taken.content;
         held_.push_back(&taken);
+    }
+
+    void take_some(unsigned n)
+    {
+        void* objects[6];
+        n = bin_.pop_some(objects, n);
+        for (unsigned i = 0; i < n; ++i) {
+            object& taken = *static_cast<object*>(objects[i]);
+            move(taken, place::bin, place::owner);
+            ++taken.content;
+            held_.push_back(&taken);
+        }
+    }
+
+    void give_some(unsigned n)
+    {
+        void* objects[6];
+        n = n < held_.size() ? n : static_cast<unsigned>(held_.size());
+        for (unsigned i = 0; i < n; ++i) {
+            object& given = *held_[held_.size() - 1 - i];
+            ++given.content;
+            move(given, place::owner, place::bin);
+            objects[i] = &given;
+        }
+        const unsigned given = bin_.push_some(objects, n);
+        for (unsigned i = given; i < n; ++i) // no room for these
+            move(*static_cast<object*>(objects[i]), place::bin, place::owner);
+        held_.resize(held_.size() - given);
     }
 
     void give()

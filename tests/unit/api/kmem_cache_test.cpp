@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace
@@ -182,6 +183,48 @@ TEST_CASE("what another thread keeps is found before a limit is an error")
     CHECK(bsl_kmem_cache_alloc_bulk(limited, BSL_GFP_KERNEL, 12, objects.data()) == 12);
     bsl_kmem_cache_free_bulk(limited, 12, objects.data());
     CHECK(bsl_kmem_cache_destroy(limited) == 0);
+}
+
+TEST_CASE("many objects in bulk, of near and far caches, are apart and come back")
+{
+    constexpr size_t nr = 1000;
+    std::vector<bsl_kmem_cache*> caches;
+    for (size_t i = 0; i < bsl::nr_near_caches + 8; ++i)
+        caches.push_back(bsl_kmem_cache_create("bulk", 40, 0, BSL_SLAB_NO_MERGE, nullptr));
+    for (bsl_kmem_cache* cache : caches) {
+        std::vector<void*> objects(nr);
+        for (size_t n : {size_t{1}, size_t{61}, size_t{62}, nr}) {
+            REQUIRE(bsl_kmem_cache_alloc_bulk(cache, BSL_GFP_KERNEL, n, objects.data()) == n);
+            CHECK(std::set<void*>(objects.data(), objects.data() + n).size() == n);
+            CHECK(bsl_kmem_cache_in_use(cache) == n);
+            void* kept = std::exchange(objects[n / 2], nullptr); // which is ignored
+            bsl_kmem_cache_free_bulk(cache, n, objects.data());
+            CHECK(bsl_kmem_cache_in_use(cache) == 1);
+            bsl_kmem_cache_free(cache, kept);
+            CHECK(bsl_kmem_cache_in_use(cache) == 0);
+        }
+    }
+    for (bsl_kmem_cache* cache : caches)
+        CHECK(bsl_kmem_cache_destroy(cache) == 0);
+}
+
+TEST_CASE("an object of another cache among many is named")
+{
+    cache_for_test apples(64);
+    for (bool last : {false, true}) {
+        const child_result child = in_child([&] {
+            bsl_kmem_cache* pears =
+                bsl_kmem_cache_create("pears", 64, 0, BSL_SLAB_NO_MERGE, nullptr);
+            void* objects[20];
+            if (bsl_kmem_cache_alloc_bulk(pears, BSL_GFP_KERNEL, 20, objects) != 20)
+                return;
+            objects[last ? 19 : 7] = apples.alloc();
+            bsl_kmem_cache_free_bulk(pears, 20, objects);
+        });
+        CHECK(child.aborted());
+        CHECK(child.text.find("of cache of_a_test, given back to cache pears") !=
+              std::string::npos);
+    }
 }
 
 TEST_CASE("a prefilled sheaf gives what it has")

@@ -74,6 +74,31 @@ TEST_CASE("a sheaf of any capacity takes so many objects and gives the last firs
     }
 }
 
+TEST_CASE("several objects at once are popped and pushed as one by one")
+{
+    std::deque<object> objects;
+    const std::vector<void*> all = pointers_to(objects, 9);
+    sheaf s;
+    reset(s, 7);
+    bin b;
+    void* popped[9];
+    CHECK(b.pop_some(popped, 3) == 0);
+    CHECK(b.push_some(all.data(), 3) == 0);
+    attach(b, s);
+    CHECK(b.pop_some(popped, 3) == 0);
+    CHECK(b.push_some(all.data(), 9) == 7);
+    CHECK(b.push_some(all.data() + 7, 2) == 0);
+    CHECK(b.pop_some(popped, 2) == 2);
+    CHECK((popped[0] == all[6] && popped[1] == all[5]));
+    CHECK(b.push_some(&popped[1], 1) == 1);
+    CHECK(b.push_some(&popped[1], 1) == 0); // freed twice
+    CHECK(b.pop() == all[5]);
+    CHECK(b.pop_some(popped, 9) == 5);
+    for (unsigned i = 0; i < 5; ++i)
+        CHECK(popped[i] == all[4 - i]);
+    CHECK(b.is_empty());
+}
+
 TEST_CASE("a full sheaf is found again from its end")
 {
     std::deque<object> objects;
