@@ -48,24 +48,6 @@ void* placement_hint()
     return reinterpret_cast<void*>(round_down(here - gap_below_library, gib));
 }
 
-/// Maps `size` bytes aligned to a pageblock; at the hint if it is free.
-char* map_aligned(void* hint, std::size_t size)
-{
-    auto* at = static_cast<char*>(host::map(hint, size));
-    if (at == nullptr || reinterpret_cast<std::uintptr_t>(at) % pageblock_size == 0)
-        return at;
-    host::unmap(at, size);
-    at = static_cast<char*>(host::map(nullptr, size + pageblock_size));
-    if (at == nullptr)
-        return nullptr;
-    const auto address = reinterpret_cast<std::uintptr_t>(at);
-    const std::size_t before = round_up(address, pageblock_size) - address;
-    if (before != 0)
-        host::unmap(at, before);
-    host::unmap(at + before + size, pageblock_size - before);
-    return at + before;
-}
-
 /// The tables of an arena, all zeros: struct pages, then pageblocks, then the arena itself.
 struct table_layout
 {
@@ -122,7 +104,7 @@ bool grow_by(std::size_t nr_blocks)
 {
     const std::size_t size = nr_blocks * pageblock_size;
     void* hint = placement_hint();
-    char* start = map_aligned(hint, size);
+    char* start = static_cast<char*>(host::map_aligned(hint, size, pageblock_size));
     if (start == nullptr)
         return false;
     const bool first = page_classes.span == 0;

@@ -89,8 +89,10 @@ void zone::relink(pageblock& block)
     }
 }
 
-/// The fullest of the first few pageblocks of the list with the smallest sufficient order.
-pageblock* zone::choose(unsigned order, residency kind, migrate_type type)
+/// Of the first few pageblocks that accept(pageblock&) lets pass, the fullest: of the list of this order,
+/// or the first larger one that has any.
+template <typename Accept>
+pageblock* zone::fullest(unsigned order, residency kind, migrate_type type, Accept accept)
 {
     const auto which = static_cast<unsigned>(kind);
     for (unsigned o = order; o < nr_page_orders; ++o) {
@@ -100,13 +102,18 @@ pageblock* zone::choose(unsigned order, residency kind, migrate_type type)
         for (list_head* node = list.front(); node != nullptr && node != &list && seen < fullest_of;
              node = node->next, ++seen) {
             pageblock* block = block_of_link(node, which);
-            if (best == nullptr || block->nr_free < best->nr_free)
+            if ((best == nullptr || block->nr_free < best->nr_free) && accept(*block))
                 best = block;
         }
         if (best != nullptr)
             return best;
     }
     return nullptr;
+}
+
+pageblock* zone::choose(unsigned order, residency kind, migrate_type type)
+{
+    return fullest(order, kind, type, [](const pageblock&) { return true; });
 }
 
 char* zone::take_from(pageblock& block, unsigned order, residency kind, migrate_type type)
@@ -212,29 +219,18 @@ void zone::add_block(pageblock& block)
 pageblock* zone::choose_for_run(unsigned pages, unsigned room, residency kind, migrate_type type,
                                 unsigned& first)
 {
-    const auto which = static_cast<unsigned>(kind);
     const unsigned most_clean = kind == residency::resident ? pages / 2 : pages;
     // Every run of n pages has in it an aligned block of at least a quarter of them.
     const unsigned smallest = ilog2(pages) < 2 ? 0 : ilog2(pages) - 2;
-    for (unsigned o = smallest; o < nr_page_orders; ++o) {
-        list_head& list = lists_[static_cast<unsigned>(type)][which][o];
-        pageblock* best = nullptr;
-        unsigned seen = 0;
-        for (list_head* node = list.front(); node != nullptr && node != &list && seen < fullest_of;
-             node = node->next, ++seen) {
-            pageblock* block = block_of_link(node, which);
-            if (block->nr_free < room || (best != nullptr && block->nr_free >= best->nr_free))
-                continue;
-            const found_run found = find_run(*block, pages, room);
-            if (found.nr_clean > most_clean)
-                continue;
-            best = block;
-            first = found.first;
-        }
-        if (best != nullptr)
-            return best;
-    }
-    return nullptr;
+    return fullest(smallest, kind, type, [&](const pageblock& block) {
+        if (block.nr_free < room)
+            return false;
+        const found_run found = find_run(block, pages, room);
+        if (found.nr_clean > most_clean)
+            return false;
+        first = found.first;
+        return true;
+    });
 }
 
 char* zone::take_run(pageblock& block, unsigned first, std::size_t pages)

@@ -110,6 +110,9 @@ public:
 private:
     using pageblock_lists = list_head[nr_residencies][nr_page_orders];
 
+    template <typename Accept>
+    pageblock* fullest(unsigned order, residency kind, migrate_type type, Accept accept)
+        BSL_TSA(requires_capability(lock));
     pageblock* choose(unsigned order, residency kind, migrate_type type)
         BSL_TSA(requires_capability(lock));
     pageblock* choose_for_run(unsigned pages, unsigned room, residency kind, migrate_type type,

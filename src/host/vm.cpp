@@ -63,6 +63,24 @@ void* map_somewhere(void* hint, std::size_t size, int protection)
     return at == MAP_FAILED ? nullptr : at;
 }
 
+void* map_somewhere_aligned(void* hint, std::size_t size, std::size_t alignment, int protection)
+{
+    void* at = map_somewhere(hint, size, protection);
+    if (at == nullptr || reinterpret_cast<std::uintptr_t>(at) % alignment == 0)
+        return at;
+    // The kernel puts mappings next to each other: the next one will be aligned at once.
+    unmap(at, size);
+    at = map_somewhere(nullptr, size + alignment, protection);
+    if (at == nullptr)
+        return nullptr;
+    char* const start = static_cast<char*>(at);
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(at) % alignment;
+    if (before != 0)
+        unmap(start, before);
+    unmap(start + before + size, alignment - before);
+    return start + before;
+}
+
 bool map_fixed(void* address, std::size_t size, int protection)
 {
     errno_guard keep;
@@ -91,6 +109,11 @@ std::size_t page_size()
 void* map(void* hint, std::size_t size)
 {
     return map_somewhere(hint, size, PROT_READ | PROT_WRITE);
+}
+
+void* map_aligned(void* hint, std::size_t size, std::size_t alignment)
+{
+    return map_somewhere_aligned(hint, size, alignment, PROT_READ | PROT_WRITE);
 }
 
 void* map_before_relocation(std::size_t size)
@@ -125,6 +148,11 @@ bool map_at(void* address, std::size_t size)
 void* reserve(void* hint, std::size_t size)
 {
     return map_somewhere(hint, size, PROT_NONE);
+}
+
+void* reserve_aligned(void* hint, std::size_t size, std::size_t alignment)
+{
+    return map_somewhere_aligned(hint, size, alignment, PROT_NONE);
 }
 
 void* map_zeros(std::size_t size)

@@ -17,6 +17,9 @@ std::size_t page_size();
 /// Fresh zeroed memory, readable and writable; at `hint` if that range is empty, else anywhere.
 void* map(void* hint, std::size_t size);
 
+/// As map(), at a multiple of `alignment`, a power of two of pages.
+void* map_aligned(void* hint, std::size_t size, std::size_t alignment);
+
 /// As map(), while libc's functions are out of reach since the loader has not relocated us yet.
 void* map_before_relocation(std::size_t size);
 
@@ -25,6 +28,7 @@ bool map_at(void* address, std::size_t size);
 
 /// As map(), but inaccessible: reserves addresses, no memory, and counts to no commit limit.
 void* reserve(void* hint, std::size_t size);
+void* reserve_aligned(void* hint, std::size_t size, std::size_t alignment);
 
 /// As map(), but readable only: reads as zeros and counts to no commit limit.
 void* map_zeros(std::size_t size);

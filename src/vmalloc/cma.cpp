@@ -29,20 +29,6 @@ constexpr unsigned scans_max = 4;
 
 // --- declaring ---------------------------------------------------------------------------------
 
-char* map_anywhere(std::size_t size, std::size_t alignment)
-{
-    auto* at = static_cast<char*>(host::map(nullptr, size + alignment));
-    if (at == nullptr)
-        return nullptr;
-    const auto address = reinterpret_cast<std::uintptr_t>(at);
-    const std::size_t before = round_up(address, alignment) - address;
-    if (before != 0)
-        host::unmap(at, before);
-    if (before != alignment)
-        host::unmap(at + before + size, alignment - before);
-    return at + before;
-}
-
 char* map_area(const cma_request& request)
 {
     const std::size_t alignment = std::max(request.alignment, pageblock_size);
@@ -53,7 +39,7 @@ char* map_area(const cma_request& request)
         return nullptr;
     if (request.limit != 0 && request.limit <= low_memory_end)
         return map_below(request.limit, request.size, alignment);
-    char* start = map_anywhere(request.size, alignment);
+    char* start = static_cast<char*>(host::map_aligned(nullptr, request.size, alignment));
     if (start == nullptr || request.limit == 0 ||
         reinterpret_cast<std::uintptr_t>(start) + request.size <= request.limit)
         return start;

@@ -90,25 +90,6 @@ std::size_t nr_slots(std::size_t bytes)
     return bytes >> pageblock_shift;
 }
 
-/// Reserves `size` bytes at a multiple of `alignment`.
-char* reserve_aligned(std::size_t size, std::size_t alignment)
-{
-    auto* at = static_cast<char*>(host::reserve(nullptr, size));
-    if (at == nullptr || reinterpret_cast<std::uintptr_t>(at) % alignment == 0)
-        return at;
-    // The kernel puts mappings next to each other: the next one will be aligned at once.
-    host::unmap(at, size);
-    at = static_cast<char*>(host::reserve(nullptr, size + alignment));
-    if (at == nullptr)
-        return nullptr;
-    const auto address = reinterpret_cast<std::uintptr_t>(at);
-    const std::size_t before = round_up(address, alignment) - address;
-    if (before != 0)
-        host::unmap(at, before);
-    host::unmap(at + before + size, alignment - before);
-    return at + before;
-}
-
 /// Reserves addresses for `size` bytes: as many again to grow into, where they cost nothing.
 bool reserve_addresses(vm_area& area, std::size_t size, std::size_t alignment)
 {
@@ -116,7 +97,7 @@ bool reserve_addresses(vm_area& area, std::size_t size, std::size_t alignment)
     const bool is_limited = host::address_space_limit() != SIZE_MAX;
     const std::size_t room = is_limited ? 0 : least < room_max ? least : room_max;
     for (std::size_t wanted : {least + room, least}) {
-        area.start = reserve_aligned(wanted, alignment);
+        area.start = static_cast<char*>(host::reserve_aligned(nullptr, wanted, alignment));
         area.reserved = wanted;
         if (area.start != nullptr) {
             name_mapping(area.start, wanted, name_of_windows);
