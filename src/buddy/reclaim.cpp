@@ -5,7 +5,6 @@
 #include "base/probe.hpp"
 #include "config/params.hpp"
 #include "host/clock.hpp"
-#include "host/vm.hpp"
 
 #include <atomic>
 
@@ -88,7 +87,7 @@ void put_batch(zone& to, isolated_batch& batch)
 
 } // namespace
 
-void discard_pages(char* start, std::size_t pages)
+void discard_batch::add(char* start, std::size_t pages)
 {
     pageblock& block = pageblock_of(start);
     const auto first = static_cast<std::size_t>(start - block.start) >> page_shift;
@@ -100,17 +99,28 @@ void discard_pages(char* start, std::size_t pages)
         const std::size_t inner_from = round_up(from, unit);
         const std::size_t inner_to = round_down(to, unit);
         if (inner_from < inner_to) {
-            char* at = block.start + (inner_from << page_shift);
-            const std::size_t size = (inner_to - inner_from) << page_shift;
-            if (host::discard(at, size)) {
-                block.dirty.clear(inner_from, inner_to - inner_from);
-                bytes_returned.fetch_add(size, std::memory_order_relaxed);
-                calls_made.fetch_add(1, std::memory_order_relaxed);
-                BSL_PROBE2(purge, at, size);
-            }
+            if (nr_ranges_ == nr_ranges_max)
+                run();
+            ranges_[nr_ranges_++] = {block.start + (inner_from << page_shift),
+                                     (inner_to - inner_from) << page_shift};
         }
         from = block.dirty.find(to, end, true);
     }
+}
+
+void discard_batch::run()
+{
+    const host::discarded done = host::discard_each(ranges_, nr_ranges_);
+    calls_made.fetch_add(done.calls, std::memory_order_relaxed);
+    for (unsigned i = 0; i < done.ranges; ++i) {
+        char* start = static_cast<char*>(ranges_[i].start);
+        pageblock& block = pageblock_of(start);
+        block.dirty.clear(static_cast<std::size_t>(start - block.start) >> page_shift,
+                          ranges_[i].size >> page_shift);
+        bytes_returned.fetch_add(ranges_[i].size, std::memory_order_relaxed);
+        BSL_PROBE2(purge, start, ranges_[i].size);
+    }
+    nr_ranges_ = 0;
 }
 
 std::size_t reclaim_pages(zone& from, bool large, std::size_t keep)
@@ -122,8 +132,10 @@ std::size_t reclaim_pages(zone& from, bool large, std::size_t keep)
         isolated_batch batch{};
         take_batch(from, large, keep_pages, batch);
         const std::size_t returned = bytes_returned.load(std::memory_order_relaxed);
+        discard_batch pages;
         for (unsigned i = 0; i < batch.count; ++i)
-            discard_pages(batch.start[i], nr_pages(batch.order[i]));
+            pages.add(batch.start[i], nr_pages(batch.order[i]));
+        pages.run();
         put_batch(from, batch);
         // Nothing left to take, or a kernel that refuses: either way no reason to go on.
         if (bytes_returned.load(std::memory_order_relaxed) == returned)

@@ -18,6 +18,7 @@
 /// its batch is linked in a list, so that the child of a fork finds it again.
 
 #include "buddy/zone.hpp"
+#include "host/vm.hpp"
 
 #include <atomic>
 
@@ -53,8 +54,20 @@ struct reclaim_totals
 };
 reclaim_totals totals_of_reclaim();
 
-/// Gives one run of resident pages back, which the caller owns, and marks it clean.
-void discard_pages(char* start, std::size_t pages);
+/// Pages on their way back to the system, whose owner is the caller meanwhile: many pieces in few calls.
+class discard_batch
+{
+public:
+    /// Notes the resident ones of these pages.
+    void add(char* start, std::size_t pages);
+    /// Gives back what was noted, and marks it clean.
+    void run();
+
+private:
+    static constexpr unsigned nr_ranges_max = 64;
+    host::range ranges_[nr_ranges_max];
+    unsigned nr_ranges_ = 0;
+};
 
 /// Where they lie, for readers of this process's memory (heap/root.hpp).
 struct reclaim_state

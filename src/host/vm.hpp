@@ -51,6 +51,20 @@ bool map_over(void* address, std::size_t size);
 /// Gives the memory of a range back; the addresses stay and read as zeros.
 bool discard(void* address, std::size_t size);
 
+struct range
+{
+    void* start;
+    std::size_t size;
+};
+
+/// discard() for each of several ranges, in one call where the kernel can (Linux 6.15).
+struct discarded
+{
+    unsigned ranges; ///< how many of the first ones are done
+    unsigned calls;  ///< system calls that it took
+};
+discarded discard_each(const range* ranges, unsigned n);
+
 /// Faults a range in, to be written.  False where the kernel cannot (Linux before 5.14).
 bool populate(void* address, std::size_t size);
 

@@ -156,8 +156,10 @@ void kmem_cache::discard_holes(kmem_cache_node& of) const
                 mutex_guard guard(of.lock);
                 n = take_holes(slabs, to_visit, holes, of);
             }
+            discard_batch pages;
             for (unsigned i = 0; i < n; ++i)
-                discard_pages(holes[i].start, holes[i].pages);
+                pages.add(holes[i].start, holes[i].pages);
+            pages.run();
             mutex_guard guard(of.lock);
             for (unsigned i = 0; i < n; ++i)
                 put_hole(holes[i], of);

@@ -213,7 +213,7 @@ TEST_CASE("memory that is needed all the time stays")
     CHECK(resident_pages(at, order_bytes(6)) == order_bytes(6) / 4096);
 }
 
-TEST_CASE("a run can be discarded by its owner")
+TEST_CASE("pages can be discarded by their owner, many at a time")
 {
     own_zone z;
     char* at = z.alloc(3, migrate_type::run);
@@ -222,9 +222,26 @@ TEST_CASE("a run can be discarded by its owner")
     const std::size_t first = address_to_pfn(at) % pages_per_pageblock;
     block.dirty.set(first, 3); // of eight
     const std::size_t before = bytes_returned();
-    discard_pages(at, 8);
+    discard_batch pages;
+    pages.add(at, 8);
+    pages.run();
     CHECK(bytes_returned() - before == 3 * bytes_per_page);
     CHECK(block.dirty.count(first, 8) == 0);
     CHECK(at[0] == 0);
     CHECK(at[3 * bytes_per_page] == 1); // it was said to be clean
+
+    char* many = z.alloc(9, migrate_type::run);
+    std::memset(many, 1, order_bytes(9));
+    pageblock& all = pageblock_of(many);
+    for (std::size_t i = 0; i < 512; i += 2) // more pieces than a batch holds
+        all.dirty.set(address_to_pfn(many) % pages_per_pageblock + i, 1);
+    discard_batch pieces;
+    pieces.add(many, 200);
+    pieces.add(many + 200 * bytes_per_page, 312);
+    pieces.run();
+    pieces.run(); // there is nothing left
+    for (std::size_t i = 0; i < 512; ++i)
+        REQUIRE(many[i * bytes_per_page] == static_cast<char>(i % 2));
+    CHECK(all.dirty.count(address_to_pfn(many) % pages_per_pageblock, 512) == 0);
+    CHECK(bytes_returned() - before == (3 + 256) * bytes_per_page);
 }

@@ -123,3 +123,25 @@ TEST_CASE("refusals leave errno alone")
     CHECK_FALSE(host::commit(nullptr, size));
     CHECK(errno == 4711);
 }
+
+TEST_CASE("several ranges are discarded at once, each or from the first that is refused")
+{
+    auto* at = static_cast<char*>(host::map(nullptr, size));
+    REQUIRE(at != nullptr);
+    const std::size_t page = host::page_size();
+    std::memset(at, 1, size);
+    const host::range ranges[] = {{at, page}, {at + 2 * page, page}};
+    errno = 0;
+    const host::discarded done = host::discard_each(ranges, 2);
+    CHECK(errno == 0);
+    CHECK(done.ranges == 2);
+    CHECK((done.calls == 1 || done.calls == 2 || done.calls == 3));
+    CHECK((at[0] == 0 && at[page] == 1 && at[2 * page] == 0 && at[3 * page] == 1));
+
+    CHECK(host::discard_each(ranges, 0).ranges == 0);
+    char unaligned = 1;
+    const host::range refused[] = {{at + page, page}, {&unaligned, 1}, {at + 3 * page, page}};
+    CHECK(host::discard_each(refused, 3).ranges == 1);
+    CHECK((at[page] == 0 && at[3 * page] == 1));
+    CHECK(host::unmap(at, size));
+}
