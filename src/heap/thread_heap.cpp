@@ -140,7 +140,7 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 {
     mutex_guard guard(lock);
     if (cache.is_single()) // a sheaf would only hold what is about to be handed out
-        return cache.refill_single(current_shard(), run_fit::tight, use);
+        return cache.refill_single(current_shard(), run_fit::tight, use.zeros);
     bin* mine = bin_for(cache);
     if (mine == nullptr)
         return nullptr;
@@ -150,9 +150,9 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 
 void* thread_heap::alloc_roomy(unsigned size_class)
 {
-    page_use use;
+    bool zeros = false;
     mutex_guard guard(lock);
-    return kmalloc_cache(size_class).refill_single(current_shard(), run_fit::roomy, use);
+    return kmalloc_cache(size_class).refill_single(current_shard(), run_fit::roomy, zeros);
 }
 
 namespace

@@ -200,7 +200,7 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
                             page_use& use) const
 {
     if (is_single())
-        return (objects[0] = refill_single(shard, run_fit::tight, use)) != nullptr;
+        return (objects[0] = refill_single(shard, run_fit::tight, use.zeros)) != nullptr;
     kmem_cache_node* home = make_node(shard);
     if (home == nullptr)
         return 0;
@@ -224,7 +224,7 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
     return n;
 }
 
-void* kmem_cache::refill_single(unsigned shard, run_fit fit, page_use& use) const
+void* kmem_cache::refill_single(unsigned shard, run_fit fit, bool& zeros) const
 {
     VM_BUG_ON(!is_single());
     kmem_cache_node* home = make_node(shard);
@@ -232,9 +232,11 @@ void* kmem_cache::refill_single(unsigned shard, run_fit fit, page_use& use) cons
     if (slab == nullptr)
         return nullptr;
     void* object = nullptr;
+    page_use whole;
     mutex_guard guard(home->lock);
     count_slab(*home, *slab);
-    take_objects(*slab, &object, 1, 0, use);
+    take_objects(*slab, &object, 1, 0, whole);
+    zeros = whole.zeros;
     return object;
 }
 

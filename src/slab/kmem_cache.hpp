@@ -104,8 +104,9 @@ public:
     unsigned refill(pageset* pages, unsigned shard, void** objects, unsigned want,
                     page_use& use) const;
 
-    /// The same for one object that has a slab of its own; nullptr when the zone must grow first.
-    void* refill_single(unsigned shard, run_fit fit, page_use& use) const;
+    /// The same for one object that has a slab of its own; nullptr when the zone must grow first.  `zeros`:
+    /// as in page_use.  Its pages come when the program touches them: it may never.
+    void* refill_single(unsigned shard, run_fit fit, bool& zeros) const;
 
     /// Gives objects back.  Aborts with a message on one that is no object of this cache in use.
     void flush(pageset* pages, void* const* objects, unsigned n) const;
