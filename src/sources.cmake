@@ -40,6 +40,7 @@ set(BUDDYSLAB_SOURCES
     src/slab/barn.cpp
     src/slab/cache_table.cpp
     src/slab/debug.cpp
+    src/slab/heap_slab.cpp
     src/slab/holes.cpp
     src/slab/kmem_cache.cpp
     src/slab/misuse.cpp
@@ -63,8 +64,11 @@ set(BUDDYSLAB_SOURCES
     src/heap/fork.cpp
     src/heap/frame_reserve.cpp
     src/heap/heap.cpp
+    src/heap/heap_misuse.cpp
     src/heap/object_caches.cpp
     src/heap/page_frames.cpp
+    src/heap/private_heap.cpp
+    src/heap/private_heaps.cpp
     src/heap/registry.cpp
     src/heap/room.cpp
     src/heap/root.cpp
@@ -86,6 +90,7 @@ set(BUDDYSLAB_SOURCES
 
     # api: the exported bsl_* functions
     src/api/cma.cpp
+    src/api/heap.cpp
     src/api/kmalloc.cpp
     src/api/kmem_cache.cpp
     src/api/malloc.cpp

@@ -5,6 +5,7 @@
 #include <buddyslab/cma.h>
 #include <buddyslab/export.h>
 #include <buddyslab/gfp.h>
+#include <buddyslab/heap.h>
 #include <buddyslab/kmalloc.h>
 #include <buddyslab/kmem_cache.h>
 #include <buddyslab/malloc.h>

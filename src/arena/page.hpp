@@ -46,6 +46,7 @@ enum class page_state : std::uint8_t
     slab,  ///< part of a slab: cache and order are valid in every page, the rest in the first
     run,   ///< first page of nr_run_pages pages handed out by malloc and its kin
     frame, ///< first page of nr_run_pages pages handed out by alloc_pages and its kin
+    heap,  ///< of a private heap: slab/heap_slab.hpp says which fields mean what
 };
 
 /// Objects of the smallest class in one page; the slab's bitmap needs a bit for each.

@@ -6,6 +6,7 @@
 #include "base/format.hpp"
 #include "buddy/zone_table.hpp"
 #include "heap/early.hpp"
+#include "heap/heap_misuse.hpp"
 #include "host/vm.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
@@ -86,6 +87,9 @@ format_sink& name_window(format_sink& line, const vm_area& window)
         if (head.state == page_state::frame &&
             address < head.start + (head.nr_run_pages << page_shift))
             report_frames(call, p, head);
+        if (head.state == page_state::heap && !is_heap_slab(head) &&
+            address < head.start + (head.nr_run_pages << page_shift))
+            report_inside_heap_run(call, p, head);
         if (head.state != page_state::slab || !cache_numbered(head.cache).is_single())
             continue;
         object_position inside = locate(head.start, head);
@@ -143,8 +147,8 @@ allocation resolve(const void* p, const char* call)
         if (vfree_check(*owner.window, p) == vfree_result::already_free)
             report_double_free_window(call, p, *owner.window);
         const std::size_t guard = owner.window->has_guard ? host::page_size() : 0;
-        return {allocation_kind::window, 0, usable_size(*owner.window) - guard, nullptr,
-                owner.window};
+        const auto kind = owner.window->heap != 0 ? allocation_kind::heap : allocation_kind::window;
+        return {kind, 0, usable_size(*owner.window) - guard, nullptr, owner.window};
     }
     if (owner.block == nullptr || owner.block->mem_map == nullptr)
         return resolve_early(p, call);
@@ -156,10 +160,17 @@ allocation resolve(const void* p, const char* call)
         return resolve_run(p, of_page, call);
     case page_state::frame:
         report_frames(call, p, of_page);
+    case page_state::heap:
+        return {allocation_kind::heap, 0, inspect_heap_page(p, of_page, call), &of_page, nullptr};
     case page_state::free:
         break;
     }
     report_silent_page(*owner.block, call, p);
+}
+
+std::uint32_t heap_number_of(const allocation& what)
+{
+    return what.window != nullptr ? what.window->heap : heap_number(*what.head);
 }
 
 void* mark_run(char* start, std::size_t pages, bool& zeros)

@@ -12,6 +12,7 @@ enum class allocation_kind
 {
     object,   ///< of a size class; head is the first struct page of its slab
     program,  ///< of one of the program's caches; head as above
+    heap,     ///< of a private heap: in a window, or else head is one of its struct pages
     run,      ///< whole pages inside one pageblock; head is its first struct page
     adjacent, ///< whole pages of several pageblocks in an arena
     window,   ///< of vmalloc
@@ -31,6 +32,15 @@ struct allocation
 /// foreign addresses, the middle of an object or window, free pages.  Small objects are looked at
 /// closely only if their class is checked (slab_debug=F); otherwise their flush will.
 allocation resolve(const void* p, const char* call);
+
+/// The number of the private heap that it is of.
+std::uint32_t heap_number_of(const allocation& what);
+
+/// In place while it fits and at least half of it stays in use.
+constexpr bool fits_well(std::size_t size, std::size_t room)
+{
+    return size <= room && size > room / 2;
+}
 
 /// Makes `pages` pages of one block a run; returns their start.  `zeros`: none was ever touched.
 void* mark_run(char* start, std::size_t pages, bool& zeros);

@@ -3,6 +3,7 @@
 #include "arena/arena.hpp"
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
+#include "heap/private_heap.hpp"
 #include "heap/registry.hpp"
 #include "heap/shrinkers.hpp"
 #include "host/thread.hpp"
@@ -39,6 +40,8 @@ template <typename Fn>
 void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
 {
     fn(caches_lock);
+    fn(heap::heaps_lock);
+    heap::for_each_private_heap([&fn](heap::private_heap& heap) { fn(heap.lock); });
     for_each_thread_heap([&fn](thread_heap& heap) { fn(heap.lock); });
     fn(direct_lock);
     fn(cma_lock);

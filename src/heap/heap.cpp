@@ -11,6 +11,7 @@
 #include "heap/allocation.hpp"
 #include "heap/early.hpp"
 #include "heap/object_caches.hpp"
+#include "heap/private_heap.hpp"
 #include "heap/room.hpp"
 #include "heap/shrinkers.hpp"
 #include "heap/windows.hpp"
@@ -189,6 +190,8 @@ void free_allocation(void* p, const allocation& what, const char* call)
         return free_object(p, what.size_class);
     case allocation_kind::program:
         return cache_free(to_program_cache(cache_numbered(what.head->cache)), p);
+    case allocation_kind::heap:
+        return heap_free(heap_numbered(heap_number_of(what)), p, call);
     case allocation_kind::early:
         return;
     case allocation_kind::run:
@@ -250,12 +253,6 @@ bool resize_in_place(const allocation& old, unsigned size_class)
     thread_heap* mine = this_thread.heap;
     mutex_guard guard(mine != nullptr ? mine->lock : direct_lock);
     return from.resize_single(*old.head, to);
-}
-
-/// In place while it fits and at least half of it stays in use.
-bool fits_well(std::size_t size, std::size_t room)
-{
-    return size <= room && size > room / 2;
 }
 
 /// realloc() between classes with many objects a slab: hits all the way.
@@ -393,6 +390,8 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
         return fresh != nullptr ? fresh : out_of_memory();
     }
     const allocation old = resolve(p, call);
+    if (old.kind == allocation_kind::heap)
+        return heap_realloc(heap_numbered(heap_number_of(old)), p, size, call);
     if (size == 0) {
         free_allocation(p, old, call);
         return nullptr;

@@ -131,7 +131,8 @@ page* alloc(std::size_t pages, const frame_request& request)
         return alloc_at_once(request); // a few pages too many, where it is an exact size
     char* start = request.type == zone_type::dma32 ? alloc_low(pages, request.order)
                                                    : alloc_normal(pages, request.order);
-    look_after_reserve();
+    if (request.keeps_reserve)
+        look_after_reserve();
     keep_balance(this_thread.heap);
     if (start == nullptr && request.must)
         report_must(pages);
@@ -195,6 +196,8 @@ const page* frames_around(const pageblock& block, const char* p)
     if (owner.block == nullptr || owner.block->mem_map == nullptr)
         report_bug(line.text("no page of this heap has this address"));
     page& of = page_of(*owner.block, p);
+    if (of.state == page_state::heap)
+        report_bug(line.text("the page belongs to a private heap"));
     if (of.state != page_state::slab)
         report_bug(line.text("the page belongs to a run of malloc's, which free() takes back"));
     const object_position at = locate(p, of);
@@ -238,6 +241,7 @@ page& take_back(const void* p, std::size_t pages, const char* call)
         report_free_frames(call, p);
     case page_state::slab:
     case page_state::run:
+    case page_state::heap:
         break;
     }
     report_not_frames(call, p);
@@ -289,7 +293,8 @@ page* alloc_frames_exact(std::size_t size, const frame_request& request) noexcep
 {
     frame_request whole = request;
     const std::size_t pages = div_round_up(size, bytes_per_page);
-    whole.order = ilog2_ceil(pages);
+    if (whole.order < ilog2_ceil(pages))
+        whole.order = ilog2_ceil(pages);
     return alloc(pages, whole);
 }
 

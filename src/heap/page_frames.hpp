@@ -28,8 +28,9 @@ struct frame_request
     unsigned order = 0;
     zone_type type = zone_type::normal;
     bool zeroed = false;
-    bool at_once = false; ///< without a lock, a system call or a page fault, or not at all
-    bool must = false;    ///< if there is no memory, the program ends with a message
+    bool at_once = false;      ///< without a lock, a system call or a page fault, or not at all
+    bool must = false;         ///< if there is no memory, the program ends with a message
+    bool keeps_reserve = true; ///< false: nobody will want more of it at once (frame_reserve.hpp)
 };
 
 /// What a struct page says of a block that a bin may keep, in the words of one comparison: state, order,
@@ -59,7 +60,7 @@ inline std::uint32_t mark_of(const page& first)
 [[gnu::noinline]] void free_frames_slow(const void* p, unsigned order, const char* call) noexcept;
 
 /// 2^order pages of the ordinary zone, order below nr_pageset_orders.
-[[gnu::always_inline]] inline page* alloc_frames(unsigned order) noexcept
+[[gnu::always_inline]] inline page* alloc_frames(unsigned order, bool keeps_reserve = true) noexcept
 {
     if (thread_bins* mine = this_thread.bins) [[likely]] {
         if (void* kept = mine->frames[order].pop()) [[likely]] {
@@ -70,6 +71,7 @@ inline std::uint32_t mark_of(const page& first)
     }
     frame_request request{};
     request.order = order;
+    request.keeps_reserve = keeps_reserve;
     return alloc_frames_slow(request);
 }
 
@@ -102,7 +104,8 @@ inline std::uint32_t mark_of(const page& first)
 /// Gives a block of a small order back in the middle of anything: no lock, no system call.
 void free_frames_at_once(page& first, unsigned order, const char* call) noexcept;
 
-/// Exactly as many pages as `size` needs, aligned to the next power of two; at most 2^max_page_order.
+/// Exactly as many pages as `size` needs, aligned to the next power of two, or to 2^order pages if that
+/// is more; at most 2^max_page_order.
 page* alloc_frames_exact(std::size_t size, const frame_request& request) noexcept;
 void free_frames_exact(const void* p, std::size_t size, const char* call) noexcept;
 

@@ -16,6 +16,8 @@ enum class lock_rank : unsigned char
     fork,     ///< one fork at a time
     registry, ///< list of thread heaps
     caches,   ///< list of kmem_caches
+    heaps,    ///< which private heaps there are
+    heap,     ///< one private heap
     thread,   ///< one thread's full sheaves and pageset
     cma,      ///< which pages of contiguous areas are in use
     moving,   ///< one thread moves frames under live windows

@@ -1,5 +1,6 @@
 #include "proc/snapshot.hpp"
 
+#include "slab/heap_slab.hpp"
 #include "slab/slab.hpp"
 
 #include <cstring>
@@ -260,8 +261,7 @@ void walker::walk_pages(const pageblock& block)
             ++i;
         } else if (space_.pages[i].state == page_state::slab) {
             i += walk_slab(i);
-        } else if (space_.pages[i].state == page_state::run ||
-                   space_.pages[i].state == page_state::frame) {
+        } else if (space_.pages[i].state != page_state::free) {
             i += walk_run(i);
         } else {
             ++to_.nr_elsewhere;
@@ -273,7 +273,7 @@ void walker::walk_pages(const pageblock& block)
 unsigned walker::walk_run(unsigned first)
 {
     const page& head = space_.pages[first];
-    const std::size_t pages = smaller(head.nr_run_pages, std::size_t{1} << 32);
+    const std::size_t pages = smaller(nr_pages_from(head), std::size_t{1} << 32);
     const auto here = static_cast<unsigned>(smaller(pages, pages_per_pageblock - first));
     if (here == 0) {
         ++to_.nr_elsewhere;

@@ -64,6 +64,11 @@ struct vm_area
     vm_area_state state;
     bool wants_huge_pages; ///< of its fresh part
     bool has_guard;        ///< the last page of [0, size) is inaccessible (heap/windows.hpp)
+
+    /// Number of the private heap that a live window belongs to, and its link there; 0: none.  Lock: that
+    /// heap's.
+    std::uint32_t heap;
+    list_head heap_link;
 };
 
 /// Most VMAs that the kernel may need for it.

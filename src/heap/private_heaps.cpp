@@ -1,0 +1,168 @@
+/*
+ * Which private heaps there are.
+ *
+ *     chunks[0 … 16383] -> 64 descriptors each, made as they are needed, never given back
+ *
+ * A descriptor that is not used keeps its lists, which are empty, so that making a heap writes two cache
+ * lines.
+ */
+#include "heap/private_heap.hpp"
+
+#include "arena/memblock.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+namespace bsl::heap
+{
+
+constinit mutex heaps_lock{lock_rank::heaps};
+
+namespace
+{
+
+constexpr std::size_t heaps_per_chunk = 64;
+constexpr std::size_t nr_chunks_max = 16384;
+
+constinit std::atomic<private_heap*> chunks[nr_chunks_max];
+constinit std::size_t nr_made BSL_TSA(guarded_by(heaps_lock)) = 0;
+constinit private_heap* unused BSL_TSA(guarded_by(heaps_lock)) = nullptr;
+
+/// A descriptor that was never used; nullptr with errno.
+private_heap* new_descriptor() BSL_TSA(requires_capability(heaps_lock))
+{
+    if (nr_made == nr_chunks_max * heaps_per_chunk) {
+        errno = ENOSPC;
+        return nullptr;
+    }
+    std::atomic<private_heap*>& chunk = chunks[nr_made / heaps_per_chunk];
+    if (nr_made % heaps_per_chunk == 0) {
+        // memblock aligns to a cache line.
+        void* at = memblock_alloc((heaps_per_chunk + 1) * heap_descriptor_size);
+        if (at == nullptr) {
+            errno = ENOMEM;
+            return nullptr;
+        }
+        const std::uintptr_t start =
+            round_up(reinterpret_cast<std::uintptr_t>(at), heap_descriptor_size);
+        chunk.store(reinterpret_cast<private_heap*>(start), std::memory_order_release);
+    }
+    auto* made =
+        new (chunk.load(std::memory_order_relaxed) + nr_made % heaps_per_chunk) private_heap{};
+    made->number = static_cast<std::uint32_t>(++nr_made);
+    made->last_handle = reinterpret_cast<std::uintptr_t>(made);
+    return made;
+}
+
+private_heap* take_descriptor()
+{
+    mutex_guard guard(heaps_lock);
+    private_heap* heap = unused;
+    if (heap == nullptr)
+        heap = new_descriptor();
+    else
+        unused = heap->next_unused;
+    if (heap == nullptr)
+        return nullptr;
+    // The next handle of this place: all of the low bits are its count.
+    const auto place = reinterpret_cast<std::uintptr_t>(heap);
+    heap->last_handle = place + (heap->last_handle + 1) % heap_descriptor_size;
+    heap->handle.store(heap->last_handle, std::memory_order_relaxed);
+    return heap;
+}
+
+} // namespace
+
+private_heap& heap_numbered(std::uint32_t number)
+{
+    const std::size_t index = number - 1;
+    return chunks[index / heaps_per_chunk].load(std::memory_order_acquire)[index % heaps_per_chunk];
+}
+
+private_heap* make_heap(const heap_options& options)
+{
+    private_heap* heap = take_descriptor();
+    if (heap == nullptr)
+        return nullptr;
+    heap->one_thread = options.one_thread;
+    heap->limit = options.limit;
+    heap->held_peak = 0;
+    const std::size_t room = sizeof heap->name - 1;
+    const std::size_t length = options.name.size() < room ? options.name.size() : room;
+    std::memcpy(heap->name, options.name.data(), length);
+    heap->name[length] = '\0';
+    return heap;
+}
+
+void reset_heap(private_heap& heap)
+{
+    for (std::uint64_t left = heap.classes; left != 0; left &= left - 1) {
+        list_head& slabs = heap.slabs[lowest_bit(left)];
+        list_for_each<page, &page::lru>(slabs, [](page& head) { give_back_heap_pages(head); });
+        slabs = {};
+    }
+    list_for_each<page, &page::lru>(heap.runs, [](page& head) { give_back_heap_pages(head); });
+    heap.runs = {};
+    list_for_each<vm_area, &vm_area::heap_link>(
+        heap.windows, [](vm_area& window) { give_back_heap_window(window); });
+    heap.windows = {};
+    heap.classes = 0;
+    heap.nr_slabs = 0;
+    heap.held = 0;
+}
+
+void destroy_heap(private_heap& heap)
+{
+    reset_heap(heap);
+    mutex_guard guard(heaps_lock);
+    heap.handle.store(0, std::memory_order_relaxed);
+    heap.next_unused = unused;
+    unused = &heap;
+}
+
+heap_figures figures_of(private_heap& heap)
+{
+    heap_figures sum{};
+    heap.enter();
+    for (unsigned c = 1; c < nr_heap_classes; ++c) {
+        list_for_each<page, &page::lru>(heap.slabs[c], [&](page& head) {
+            const unsigned n = heap_layouts[c].objects_in(head.order) - nr_free_in_heap_slab(head);
+            sum.nr_objects += n;
+            sum.in_use += std::size_t{n} * heap_layouts[c].size;
+        });
+    }
+    list_for_each<page, &page::lru>(heap.runs, [&sum](page& head) {
+        ++sum.nr_objects;
+        sum.in_use += head.nr_run_pages << page_shift;
+    });
+    list_for_each<vm_area, &vm_area::heap_link>(heap.windows, [&sum](vm_area& window) {
+        ++sum.nr_objects;
+        sum.in_use += window.size;
+    });
+    sum.held = heap.held;
+    sum.held_peak = heap.held_peak;
+    sum.nr_slabs = heap.nr_slabs;
+    heap.leave();
+    return sum;
+}
+
+heaps_totals totals_of_private_heaps()
+{
+    heaps_totals sum{};
+    mutex_guard guard(heaps_lock);
+    for_each_private_heap([&sum](const private_heap& heap) {
+        if (heap.handle.load(std::memory_order_relaxed) == 0)
+            return;
+        ++sum.nr;
+        sum.held += heap.held;
+    });
+    return sum;
+}
+
+std::size_t nr_heap_descriptors()
+{
+    return nr_made;
+}
+
+} // namespace bsl::heap
