@@ -123,6 +123,49 @@ private:
     bsl_kmem_cache* cache_;
 };
 
+/// std::pmr on a private heap, which goes with it, and with it all that was allocated from it: containers
+/// on it need not be destroyed one by one, if their elements own nothing else.
+///
+///     buddyslab::heap_resource request("request", BSL_HEAP_ONE_THREAD);
+///     std::pmr::unordered_map<int, std::pmr::string> fields(&request);
+///
+/// It is as thread-safe as its heap: only one thread at a time with BSL_HEAP_ONE_THREAD.  What is
+/// deallocated is free for reuse at once.
+class heap_resource : public std::pmr::memory_resource
+{
+public:
+    /// `limit`: most bytes that the heap may hold; 0: no limit.
+    explicit heap_resource(const char* name = "pmr", unsigned flags = 0, std::size_t limit = 0)
+        : heap_(bsl_heap_create(name, flags, limit))
+    {
+        if (heap_ == nullptr)
+            throw std::bad_alloc();
+    }
+    ~heap_resource() override { bsl_heap_destroy(heap_); }
+    heap_resource(const heap_resource&) = delete;
+    heap_resource& operator=(const heap_resource&) = delete;
+
+    /// Frees all that was allocated.  As std::pmr::monotonic_buffer_resource::release().
+    void release() noexcept { bsl_heap_reset(heap_); }
+
+    bsl_heap* native_handle() const noexcept { return heap_; }
+
+private:
+    void* do_allocate(std::size_t bytes, std::size_t alignment) override
+    {
+        return detail::or_throw(alignment > BSL_MALLOC_ALIGNMENT
+                                    ? bsl_heap_aligned_alloc(heap_, alignment, bytes)
+                                    : bsl_heap_alloc(heap_, bytes));
+    }
+    void do_deallocate(void* p, std::size_t, std::size_t) override { bsl_heap_free(heap_, p); }
+    bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override
+    {
+        return this == &other;
+    }
+
+    bsl_heap* heap_;
+};
+
 /// A constructor hook that leaves construction to make().
 struct no_hook
 {};

@@ -69,6 +69,60 @@ TEST_CASE("pmr containers live on the heap and on a cache")
     CHECK(large[9999] == 7);
 }
 
+TEST_CASE("pmr containers live on a private heap and go with it")
+{
+    for (unsigned flags : {0u, BSL_HEAP_ONE_THREAD}) {
+        buddyslab::heap_resource heap("containers", flags);
+        buddyslab::heap_resource other;
+        CHECK(heap == heap);
+        CHECK(!(heap == other));
+        CHECK(!(heap == buddyslab::memory_resource()));
+        std::pmr::vector<std::pmr::string> words(&heap);
+        std::pmr::map<int, std::pmr::string> map(&heap);
+        std::pmr::unordered_map<int, std::pmr::vector<int>> hash(&heap);
+        std::pmr::vector<line_of_numbers> lines(&heap);
+        for (int i = 0; i < 2000; ++i) {
+            words.emplace_back("a string that is too long for the small buffer");
+            map.emplace(i * 7919 % 2003, words.back());
+            hash[i % 100].push_back(i);
+            lines.emplace_back();
+            if (i % 3 == 0)
+                map.erase(i);
+        }
+        CHECK(words[1999].get_allocator().resource() == &heap);
+        CHECK(map.rbegin()->second.get_allocator().resource() == &heap);
+        CHECK(map.rbegin()->second == words[0]);
+        CHECK(hash.at(42).size() == 20);
+        CHECK(reinterpret_cast<uintptr_t>(&lines[1000]) % 64 == 0);
+        std::pmr::string moved_here(words[0], &other); // another resource: copied
+        moved_here = std::move(words[1]);
+        CHECK(moved_here == words[0]);
+        CHECK(moved_here.get_allocator().resource() == &other);
+        bsl_heap_stats stats{};
+        stats.size = sizeof stats;
+        REQUIRE(bsl_heap_get_stats(heap.native_handle(), &stats) == 0);
+        CHECK(stats.nr_objects > 4000);
+    }
+    CHECK_THROWS_AS(buddyslab::heap_resource("flags", 0x800), std::bad_alloc);
+}
+
+TEST_CASE("what a private heap's containers hold need not be destroyed")
+{
+    buddyslab::heap_resource heap("documents", BSL_HEAP_ONE_THREAD, size_t{4} << 20);
+    for (int round = 0; round < 50; ++round) {
+        using document = std::pmr::map<int, std::pmr::string>;
+        void* at = heap.allocate(sizeof(document), alignof(document));
+        auto* fields = new (at) document(&heap);
+        for (int i = 0; i < 1000; ++i)
+            fields->emplace(i, "a string that is too long for the small buffer");
+        heap.release(); // and no destructor: all of it is gone
+    }
+    std::pmr::vector<char> bytes(&heap);
+    CHECK_THROWS_AS(bytes.resize(size_t{5} << 20), std::bad_alloc);
+    bytes.resize(size_t{1} << 20);
+    CHECK(bytes.back() == 0);
+}
+
 namespace
 {
 
