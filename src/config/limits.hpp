@@ -143,8 +143,8 @@ inline constexpr unsigned nr_nodes_max = 8;
 
 /// Page frames that a thread keeps at hand for alloc_pages(), of each of these orders: at most so many,
 /// and so many bytes.
-inline constexpr unsigned frame_bin_capacity = 16;
-inline constexpr std::size_t frame_bin_bytes_max = 64 * kib;
+inline constexpr unsigned frame_bin_capacity = 32;
+inline constexpr std::size_t frame_bin_bytes_max = 128 * kib;
 
 // --- giving memory back ------------------------------------------------------------------------
 

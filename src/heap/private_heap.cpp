@@ -32,15 +32,22 @@ void add_held(private_heap& heap, std::size_t bytes)
         heap.held_peak = heap.held;
 }
 
+/// Heap's lock held.
+bool try_charge(private_heap& heap, std::size_t bytes)
+{
+    if (bytes > heap.limit || heap.held > heap.limit - bytes)
+        return false;
+    add_held(heap, bytes);
+    return true;
+}
+
 /// Takes bytes out of the limit; the program's shrinkers are asked before it is reached.  False with
 /// errno = ENOMEM.
 bool charge(private_heap& heap, std::size_t bytes)
 {
     for (bool is_first = true;; is_first = false) {
         heap.enter();
-        const bool fits = bytes <= heap.limit && heap.held <= heap.limit - bytes;
-        if (fits)
-            add_held(heap, bytes);
+        const bool fits = try_charge(heap, bytes);
         heap.leave();
         if (fits)
             return true;
@@ -94,25 +101,37 @@ unsigned slab_order(const private_heap& heap, unsigned c)
     return grown < l.order_max ? grown : l.order_max;
 }
 
+/// A charged slab of a heap, in no list; nullptr without memory.
+page* new_slab(private_heap& heap, unsigned order, unsigned c)
+{
+    page* head = alloc_frames(order, false);
+    if (head == nullptr)
+        uncharge(heap, nr_pages(order) << page_shift);
+    else
+        make_heap_slab(*head, order, c, heap.number);
+    return head;
+}
+
+/// Entered with the heap's lock held, which it releases.
 [[gnu::noinline]] void* take_from_new_slab(private_heap& heap, unsigned c)
+    BSL_TSA(no_thread_safety_analysis)
 {
     unsigned order = slab_order(heap, c);
-    if (!charge(heap, nr_pages(order) << page_shift)) {
+    const bool is_charged = try_charge(heap, nr_pages(order) << page_shift);
+    heap.leave();
+    if (!is_charged) {
         order = heap_layouts[c].order_min; // the last ones of a limited heap are small again
         if (!charge(heap, nr_pages(order) << page_shift))
             return nullptr;
     }
-    page* head = alloc_frames(order, false);
-    if (head == nullptr) {
-        uncharge(heap, nr_pages(order) << page_shift);
+    page* head = new_slab(heap, order, c);
+    if (head == nullptr)
         return nullptr;
-    }
-    make_heap_slab(*head, order, c, heap.number);
+    void* object = take_from_heap_slab(*head, c);
     heap.enter();
     heap.slabs[c].insert_front(head->lru);
     heap.classes |= std::uint64_t{1} << c;
     heap.nr_slabs += 1;
-    void* object = take(heap, c);
     heap.leave();
     return object;
 }
@@ -120,9 +139,11 @@ unsigned slab_order(const private_heap& heap, unsigned c)
 void* alloc_object(private_heap& heap, unsigned c)
 {
     heap.enter();
-    void* object = take(heap, c);
-    heap.leave();
-    return object != nullptr ? object : take_from_new_slab(heap, c);
+    if (void* object = take(heap, c)) [[likely]] {
+        heap.leave();
+        return object;
+    }
+    return take_from_new_slab(heap, c);
 }
 
 /// An object came back to a slab that does not serve.  Heap's lock held.  True: the slab is in no list any
@@ -415,11 +436,12 @@ void heap_free(private_heap& heap, void* p, const char* call) noexcept
     const std::uint64_t bit = std::uint64_t{1} << at.index % 64;
     if ((word & bit) != 0) [[unlikely]]
         report_double_free(call, p, head, at.index);
-    const bool was_full = is_full_heap_slab(head);
+    const bool was_full = word == 0 && is_full_heap_slab(head);
     word |= bit;
     bool is_spare = false;
-    // A word that is all free is a row of ones from bit 0.
-    if ((was_full || (word & (word + 1)) == 0) && heap.slabs[head.colour].next != &head.lru)
+    const unsigned objects = heap_layouts[head.colour].objects_in[head.order];
+    if ((was_full || word == all_free_in_word(objects, at.index / 64)) &&
+        heap.slabs[head.colour].next != &head.lru)
         is_spare = settle(heap, head, was_full);
     heap.leave();
     if (is_spare)

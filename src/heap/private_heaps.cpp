@@ -127,7 +127,7 @@ heap_figures figures_of(private_heap& heap)
     heap.enter();
     for (unsigned c = 1; c < nr_heap_classes; ++c) {
         list_for_each<page, &page::lru>(heap.slabs[c], [&](page& head) {
-            const unsigned n = heap_layouts[c].objects_in(head.order) - nr_free_in_heap_slab(head);
+            const unsigned n = heap_layouts[c].objects_in[head.order] - nr_free_in_heap_slab(head);
             sum.nr_objects += n;
             sum.in_use += std::size_t{n} * heap_layouts[c].size;
         });

@@ -8,7 +8,7 @@ namespace bsl
 static_assert([] {
     for (unsigned c = 1; c < nr_heap_classes; ++c) {
         if (!reciprocal_is_exact(heap_layouts[c].size) ||
-            heap_layouts[c].objects_in(heap_layouts[c].order_max) > objects_per_page_max)
+            heap_layouts[c].objects_in[heap_layouts[c].order_max] > objects_per_page_max)
             return false;
     }
     return true;
@@ -16,15 +16,17 @@ static_assert([] {
 
 void make_heap_slab(page& head, unsigned order, unsigned c, std::uint32_t heap)
 {
-    for (std::size_t i = 0; i < nr_pages(order); ++i) {
+    const std::size_t pages = nr_pages(order);
+    for (std::size_t i = 0; i < pages; ++i) {
         page& p = (&head)[i];
         p.state = page_state::heap;
         p.order = static_cast<std::uint8_t>(order);
         p.colour = static_cast<std::uint8_t>(c);
         set_heap_number(p, heap);
     }
+    const unsigned objects = heap_layouts[c].objects_in[order];
     for (unsigned w = 0; w < objects_per_page_max / 64; ++w)
-        head.free_objects[w] = all_free_in_word(head, w);
+        head.free_objects[w] = all_free_in_word(objects, w);
 }
 
 void unmake_heap_slab(page& head)

@@ -75,12 +75,8 @@ struct heap_slab_layout
     std::uint32_t size;
     std::uint32_t reciprocal; ///< as kmem_cache's
     std::uint8_t order_min;
-    std::uint8_t order_max; ///< of slabs in a heap that has many
-
-    constexpr unsigned objects_in(unsigned order) const
-    {
-        return static_cast<unsigned>((std::uint64_t{bytes_per_page} << order) * reciprocal >> 32);
-    }
+    std::uint8_t order_max;                      ///< of slabs in a heap that has many
+    std::uint16_t objects_in[nr_pageset_orders]; ///< a slab, by its order
 };
 
 constexpr std::array<heap_slab_layout, nr_heap_classes> make_heap_layouts()
@@ -93,8 +89,10 @@ constexpr std::array<heap_slab_layout, nr_heap_classes> make_heap_layouts()
         l.reciprocal = static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + size - 1) / size);
         l.order_min = static_cast<std::uint8_t>(slab_order_min(size));
         l.order_max = l.order_min;
+        for (unsigned order = 0; order < nr_pageset_orders; ++order)
+            l.objects_in[order] = static_cast<std::uint16_t>((bytes_per_page << order) / size);
         while (l.order_max + 1u < nr_pageset_orders &&
-               l.objects_in(l.order_max + 1u) <= objects_per_page_max)
+               l.objects_in[l.order_max + 1u] <= objects_per_page_max)
             ++l.order_max;
     }
     return all;
@@ -156,16 +154,17 @@ inline bool is_full_heap_slab(const page& head)
 }
 
 /// The bits of word `w` of a slab whose objects are all free.
-inline std::uint64_t all_free_in_word(const page& head, unsigned w)
+constexpr std::uint64_t all_free_in_word(unsigned objects, unsigned w)
 {
-    const unsigned objects = heap_layouts[head.colour].objects_in(head.order);
-    return objects <= w * 64 ? 0 : bit_run(0, objects - w * 64 < 64 ? objects - w * 64 : 64);
+    const unsigned n = objects - w * 64;
+    return objects <= w * 64 ? 0 : n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
 }
 
 inline bool is_empty_heap_slab(const page& head)
 {
+    const unsigned objects = heap_layouts[head.colour].objects_in[head.order];
     for (unsigned w = 0; w < objects_per_page_max / 64; ++w) {
-        if (head.free_objects[w] != all_free_in_word(head, w))
+        if (head.free_objects[w] != all_free_in_word(objects, w))
             return false;
     }
     return true;
@@ -193,7 +192,7 @@ inline heap_object locate_in_heap_slab(const page& head, const void* address)
     const auto offset = static_cast<std::uint64_t>(static_cast<const char*>(address) - head.start);
     const auto index = static_cast<unsigned>(offset * l.reciprocal >> 32);
     return {index, static_cast<std::uint32_t>(offset - std::uint64_t{index} * l.size),
-            index < l.objects_in(head.order)};
+            index < l.objects_in[head.order]};
 }
 
 /// Makes a block of 2^order pages, whose first struct page says where it starts, a slab of class `c` of a
