@@ -33,6 +33,10 @@ struct bsl_stats
     size_t slab_free;      /* free objects in partly used slabs; their pages need not be resident */
     size_t free_resident;  /* free pages */
     size_t cached_windows; /* freed windows */
+
+    /* private heaps (heap.h): what they hold is a part of in_use, whether their objects are or not */
+    size_t nr_heaps;
+    size_t heap_bytes;
 };
 
 /*

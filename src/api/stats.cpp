@@ -1,5 +1,6 @@
 #include <buddyslab/stats.h>
 
+#include "heap/private_heap.hpp"
 #include "host/console.hpp"
 #include "proc/exit_report.hpp"
 #include "proc/heap_totals.hpp"
@@ -13,7 +14,7 @@ namespace
 
 /// The struct of version 0.1 ends with this member.
 constexpr size_t first_version_size =
-    offsetof(bsl_stats, cached_windows) + sizeof(bsl_stats::cached_windows);
+    offsetof(bsl_stats, heap_bytes) + sizeof(bsl_stats::heap_bytes);
 
 bsl_stats to_stats(const bsl::heap_totals& heap)
 {
@@ -31,6 +32,9 @@ bsl_stats to_stats(const bsl::heap_totals& heap)
     stats.slab_free = heap.free_bytes;
     stats.free_resident = heap.nr_pages_free_resident << bsl::page_shift;
     stats.cached_windows = heap.cached_window_bytes;
+    const bsl::heap::heaps_totals heaps = bsl::heap::totals_of_private_heaps();
+    stats.nr_heaps = heaps.nr;
+    stats.heap_bytes = heaps.held;
     return stats;
 }
 

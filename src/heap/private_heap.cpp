@@ -72,12 +72,16 @@ page& slab_of(list_head* node)
     return *list_entry<page, &page::lru>(node);
 }
 
+void put_last(list_head& slabs, list_head& slab)
+{
+    list_head::remove(slab);
+    slabs.insert_back(slab);
+}
+
 /// The serving slab is full: the next one serves, if it has anything.
 [[gnu::noinline]] void* take_from_next(list_head& slabs, unsigned c)
 {
-    list_head& full = *slabs.next;
-    list_head::remove(full);
-    slabs.insert_back(full);
+    put_last(slabs, *slabs.next);
     return take_from_heap_slab(slab_of(slabs.next), c);
 }
 
@@ -129,7 +133,10 @@ page* new_slab(private_heap& heap, unsigned order, unsigned c)
         return nullptr;
     void* object = take_from_heap_slab(*head, c);
     heap.enter();
-    heap.slabs[c].insert_front(head->lru);
+    list_head& slabs = heap.slabs[c];
+    if (!slabs.is_empty() && is_full_heap_slab(slab_of(slabs.next))) [[unlikely]]
+        put_last(slabs, *slabs.next); // others may have freed behind it meanwhile
+    slabs.insert_front(head->lru);
     heap.classes |= std::uint64_t{1} << c;
     heap.nr_slabs += 1;
     heap.leave();

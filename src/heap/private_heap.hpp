@@ -126,6 +126,9 @@ private_heap& heap_numbered(std::uint32_t number);
 
 heap_figures figures_of(private_heap& heap);
 
+/// Aborts if the heap's lists, its slabs or its counts are not in order.
+void validate(private_heap& heap);
+
 /// Live heaps, and the bytes that they hold.
 struct heaps_totals
 {

@@ -9,6 +9,7 @@
 #include "heap/private_heap.hpp"
 
 #include "arena/memblock.hpp"
+#include "base/check.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -145,6 +146,53 @@ heap_figures figures_of(private_heap& heap)
     sum.nr_slabs = heap.nr_slabs;
     heap.leave();
     return sum;
+}
+
+namespace
+{
+
+/// Heap's lock held.  Bytes of the slabs of a class.
+std::size_t validate_class(private_heap& heap, unsigned c)
+{
+    std::size_t bytes = 0;
+    bool is_first = true;
+    bool seen_full = false;
+    list_for_each<page, &page::lru>(heap.slabs[c], [&](page& head) {
+        for (std::size_t i = 0; i < nr_pages(head.order); ++i) {
+            const page& p = (&head)[i];
+            VM_BUG_ON(p.state != page_state::heap || p.colour != c || p.order != head.order);
+            VM_BUG_ON(heap_number(p) != heap.number);
+        }
+        const bool is_full = is_full_heap_slab(head);
+        VM_BUG_ON(!is_first && seen_full && !is_full);
+        seen_full = seen_full || (is_full && !is_first);
+        is_first = false;
+        bytes += nr_pages(head.order) << page_shift;
+    });
+    VM_BUG_ON(bytes != 0 && (heap.classes >> c & 1) == 0);
+    return bytes;
+}
+
+} // namespace
+
+void validate(private_heap& heap)
+{
+    heap.enter();
+    std::size_t held = 0;
+    for (unsigned c = 1; c < nr_heap_classes; ++c)
+        held += validate_class(heap, c);
+    list_for_each<page, &page::lru>(heap.runs, [&](page& head) {
+        VM_BUG_ON(head.state != page_state::heap || is_heap_slab(head));
+        VM_BUG_ON(heap_number(head) != heap.number);
+        held += head.nr_run_pages << page_shift;
+    });
+    list_for_each<vm_area, &vm_area::heap_link>(heap.windows, [&](vm_area& window) {
+        VM_BUG_ON(window.heap != heap.number || window.state == vm_area_state::cached);
+        held += window.size;
+    });
+    // What a thread is about to add is charged already.
+    VM_BUG_ON(held > heap.held || heap.held > heap.held_peak || held > heap.limit);
+    heap.leave();
 }
 
 heaps_totals totals_of_private_heaps()

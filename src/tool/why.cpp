@@ -4,6 +4,7 @@
 #include "tool/commands.hpp"
 #include "tool/target.hpp"
 
+#include "slab/heap_slab.hpp"
 #include "slab/slab.hpp"
 
 #include <cstdio>
@@ -188,15 +189,27 @@ void explain_object(target& of, const inquiry& about, const snapshot& heap, unsi
     line("state", state);
 }
 
+/// Of a run, of page frames, or of a private heap.
+bool speaks_of_pages(const page& p)
+{
+    return p.state != page_state::free && p.state != page_state::slab;
+}
+
+bool is_slab_of_heap(const page& p)
+{
+    return p.state == page_state::heap && is_heap_slab(p);
+}
+
 /// The first page of what a page belongs to: slabs of many objects are aligned blocks, and every page
 /// says so; of large objects and runs the first page alone speaks.
 unsigned head_of(const inquiry& about, unsigned index, page_state state)
 {
     const std::vector<page>& pages = about.block->pages;
-    if (state == page_state::slab && about.block->notes[index].use != page_role::single)
+    if ((state == page_state::slab && about.block->notes[index].use != page_role::single) ||
+        is_slab_of_heap(pages[index]))
         return index & ~(static_cast<unsigned>(nr_pages(pages[index].order)) - 1);
     const auto is_head = [state](const page& p) {
-        return p.state == state || (state == page_state::run && p.state == page_state::frame);
+        return p.state == state || (state == page_state::run && speaks_of_pages(p));
     };
     unsigned at = index;
     while (at != 0 && !is_head(pages[at]))
@@ -236,7 +249,7 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
         return;
     case page_role::run: {
         const page& head = about.block->pages[head_of(about, index, page_state::run)];
-        const bool known = head.state == page_state::run || head.state == page_state::frame;
+        const bool known = speaks_of_pages(head);
         std::printf("%#llx: %llu bytes into a run of pages, which is in use\n",
                     number(about.address),
                     known ? number(about.address - address_of(head.start)) : 0);
@@ -244,7 +257,9 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
         print_page(about, index);
         if (known)
             line("run",
-                 text("%#llx, %zu pages", number(address_of(head.start)), head.nr_run_pages));
+                 text("%#llx, %zu pages", number(address_of(head.start)), nr_pages_from(head)));
+        if (head.state == page_state::heap)
+            line("heap", text("number %u", heap_number(head)));
         return;
     }
     case page_role::free_clean:
