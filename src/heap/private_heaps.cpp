@@ -1,7 +1,7 @@
 /*
  * Which private heaps there are.
  *
- *     chunks[0 … 16383] -> 64 descriptors each, made as they are needed, never given back
+ *     chunks[0 … 32767] -> 32 descriptors each, made as they are needed, never given back
  *
  * A descriptor that is not used keeps its lists, which are empty, so that making a heap writes two cache
  * lines.
@@ -23,8 +23,8 @@ constinit mutex heaps_lock{lock_rank::heaps};
 namespace
 {
 
-constexpr std::size_t heaps_per_chunk = 64;
-constexpr std::size_t nr_chunks_max = 16384;
+constexpr std::size_t heaps_per_chunk = 32;
+constexpr std::size_t nr_chunks_max = 32768;
 
 constinit std::atomic<private_heap*> chunks[nr_chunks_max];
 constinit std::size_t nr_made BSL_TSA(guarded_by(heaps_lock)) = 0;
