@@ -1,5 +1,6 @@
 #include "unit/child.hpp"
 
+#include <algorithm>
 #include <buddyslab/heap.h>
 #include <buddyslab/malloc.h>
 #include <buddyslab/stats.h>
@@ -185,7 +186,7 @@ TEST_CASE("realloc within a heap keeps the contents")
         p = static_cast<unsigned char*>(bsl_heap_realloc(heap, p, size));
         REQUIRE(p != nullptr);
         const std::size_t common = model.size() < size ? model.size() : size;
-        REQUIRE(std::memcmp(p, model.data(), common) == 0);
+        REQUIRE(std::equal(p, p + common, model.data()));
         model.resize(size);
         for (std::size_t i = common; i < size; ++i)
             p[i] = model[i] = static_cast<unsigned char>(random());
