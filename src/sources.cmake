@@ -84,9 +84,13 @@ set(BUDDYSLAB_SOURCES
     src/proc/heap_totals.cpp
     src/proc/own_report.cpp
     src/proc/report.cpp
+    src/proc/report_json.cpp
     src/proc/report_kernel.cpp
-    src/proc/report_stat.cpp
+    src/proc/report_prometheus.cpp
+    src/proc/report_text.cpp
     src/proc/snapshot.cpp
+    src/proc/walk_caches.cpp
+    src/proc/walk_pages.cpp
 
     # api: the exported bsl_* functions
     src/api/cma.cpp
@@ -114,9 +118,13 @@ set(BUDDYSLAB_COMMAND_SOURCES
     src/base/format.cpp
     src/proc/books.cpp
     src/proc/report.cpp
+    src/proc/report_json.cpp
     src/proc/report_kernel.cpp
-    src/proc/report_stat.cpp
+    src/proc/report_prometheus.cpp
+    src/proc/report_text.cpp
     src/proc/snapshot.cpp
+    src/proc/walk_caches.cpp
+    src/proc/walk_pages.cpp
     src/tool/compare.cpp
     src/tool/core.cpp
     src/tool/heap_image.cpp

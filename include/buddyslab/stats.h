@@ -46,6 +46,32 @@ struct bsl_stats
 BSL_API BSL_NONNULL(1) int bsl_get_stats(struct bsl_stats* stats) BSL_NOEXCEPT;
 
 /*
+ * One zone of one node: ordinary memory ("Normal"), addresses below 4 GiB ("DMA32"), contiguous areas
+ * ("Movable").  In bytes.
+ */
+struct bsl_zone_stats
+{
+    size_t size; /* of this struct, by the caller, as above */
+
+    unsigned node;
+    const char* name; /* never goes away */
+
+    size_t mapped;
+    size_t used;            /* handed out: to programs, slabs, caches of pages, windows */
+    size_t free_resident;   /* free pages that hold memory */
+    size_t free_clean;      /* that hold none */
+    size_t free_blocks[11]; /* by order; those of the last are whole pageblocks, used ever or not */
+};
+
+/*
+ * Fills stats->size bytes of *stats about the zone of an index: 0, 1, and so on, by node and ascending
+ * addresses.  Returns 0; -ENOENT if there is none of this index; -EINVAL if size is less than the first
+ * version's.  May be called from any thread.
+ */
+BSL_API BSL_NONNULL(2) int bsl_get_zone_stats(unsigned index,
+                                              struct bsl_zone_stats* stats) BSL_NOEXCEPT;
+
+/*
  * Writes a report to a file descriptor.  The format is one of
  *
  *     NULL, "summary"    the six lines that BUDDYSLAB=report=exit prints; may be called from any thread

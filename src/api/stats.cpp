@@ -16,6 +16,8 @@ namespace
 constexpr size_t first_version_size =
     offsetof(bsl_stats, heap_bytes) + sizeof(bsl_stats::heap_bytes);
 
+static_assert(sizeof bsl_zone_stats::free_blocks == sizeof bsl::zone_totals::free_blocks);
+
 bsl_stats to_stats(const bsl::heap_totals& heap)
 {
     bsl_stats stats{};
@@ -49,6 +51,28 @@ int bsl_get_stats(struct bsl_stats* stats) noexcept
     known.size = size;
     std::memset(stats, 0, size);
     std::memcpy(stats, &known, size < sizeof known ? size : sizeof known);
+    return 0;
+}
+
+int bsl_get_zone_stats(unsigned index, struct bsl_zone_stats* stats) noexcept
+{
+    const size_t size = stats->size;
+    if (size < sizeof *stats)
+        return -EINVAL;
+    bsl::zone_totals zone{};
+    if (!bsl::totals_of_zone(index, zone))
+        return -ENOENT;
+    bsl_zone_stats known{};
+    known.size = size;
+    known.node = bsl::node_of_zone(zone.number);
+    known.name = bsl::name_of_zone(zone.number).data();
+    known.mapped = zone.mapped;
+    known.used = zone.used;
+    known.free_resident = zone.free_resident;
+    known.free_clean = zone.free_clean;
+    std::memcpy(known.free_blocks, zone.free_blocks, sizeof known.free_blocks);
+    std::memset(stats, 0, size);
+    std::memcpy(stats, &known, sizeof known);
     return 0;
 }
 

@@ -42,11 +42,12 @@ constexpr std::size_t nr_pages(unsigned order)
 
 enum class page_state : std::uint8_t
 {
-    free,  ///< in the buddy system, in a pageset, or not the first page of a run or frame
-    slab,  ///< part of a slab: cache and order are valid in every page, the rest in the first
-    run,   ///< first page of nr_run_pages pages handed out by malloc and its kin
-    frame, ///< first page of nr_run_pages pages handed out by alloc_pages and its kin
-    heap,  ///< of a private heap: slab/heap_slab.hpp says which fields mean what
+    free,    ///< in the buddy system, in a pageset, or not the first page of a run or frame
+    slab,    ///< part of a slab: cache and order are valid in every page, the rest in the first
+    run,     ///< first page of nr_run_pages pages handed out by malloc and its kin
+    frame,   ///< first page of nr_run_pages pages handed out by alloc_pages and its kin
+    reserve, ///< the same, kept for callers that can bear nothing (frame_reserve.hpp)
+    heap,    ///< of a private heap: slab/heap_slab.hpp says which fields mean what
 };
 
 /// Objects of the smallest class in one page; the slab's bitmap needs a bit for each.

@@ -3,7 +3,6 @@
 #include "arena/memblock.hpp"
 #include "base/check.hpp"
 
-#include <atomic>
 #include <new>
 
 namespace bsl
@@ -12,9 +11,11 @@ namespace bsl
 namespace
 {
 
-constinit std::atomic<zone*> zones[nr_zones_max] = {&zone_normal};
+constinit zone_array zones = {&zone_normal};
 
 } // namespace
+
+constinit const zone_array* const zones_at = &zones;
 
 zone* zone_at(std::uint8_t number)
 {

@@ -16,6 +16,9 @@
 #include "arena/mem_section.hpp"
 #include "buddy/zone.hpp"
 
+#include <atomic>
+#include <string_view>
+
 namespace bsl
 {
 
@@ -45,6 +48,24 @@ constexpr zone_type type_of_zone(std::uint8_t number)
     return static_cast<zone_type>(number % nr_zone_types);
 }
 
+/// As the kernel calls it.
+constexpr std::string_view name_of_zone(std::uint8_t number)
+{
+    switch (type_of_zone(number)) {
+    case zone_type::dma32:
+        return "DMA32";
+    case zone_type::movable:
+        return "Movable";
+    case zone_type::normal:
+        break;
+    }
+    return "Normal";
+}
+
+/// The types of a node's zones, from the lowest addresses on: the order of the kernel's files.
+inline constexpr zone_type zone_types_ascending[nr_zone_types] = {
+    zone_type::dma32, zone_type::normal, zone_type::movable};
+
 /// The zone of a number, nullptr if nobody has made it.
 zone* zone_at(std::uint8_t number);
 
@@ -56,6 +77,10 @@ inline zone& zone_of(const void* address)
 {
     return *zone_at(pageblock_of(address).zone);
 }
+
+/// The zones by number, for readers of this process's memory (heap/root.hpp).
+using zone_array = std::atomic<zone*>[nr_zones_max];
+extern const zone_array* const zones_at;
 
 /// Calls fn(zone&) for every zone there is, in ascending order of their numbers.
 template <typename Fn>

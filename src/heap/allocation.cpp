@@ -163,6 +163,7 @@ allocation resolve(const void* p, const char* call)
     case page_state::heap:
         return {allocation_kind::heap, 0, inspect_heap_page(p, of_page, call), &of_page, nullptr};
     case page_state::free:
+    case page_state::reserve:
         break;
     }
     report_silent_page(*owner.block, call, p);

@@ -17,10 +17,24 @@ using slot = std::atomic<page*>;
 constinit slot slots[nr_pageset_orders][nr_slots_max] = {};
 constinit std::atomic<page*> late{nullptr};
 constinit std::atomic<bool> is_short{true}; ///< of something, or something is late
+constinit std::atomic<std::size_t> nr_pages_held{0};
 
 page* next_of(const page& late_one)
 {
     return reinterpret_cast<page*>(late_one.lru.next);
+}
+
+/// In before it is there for others to take, and out after.
+void enter(page& first, unsigned order)
+{
+    std::atomic_ref<page_state>(first.state).store(page_state::reserve, std::memory_order_relaxed);
+    nr_pages_held.fetch_add(nr_pages(order), std::memory_order_relaxed);
+}
+
+void leave(page& first, unsigned order)
+{
+    std::atomic_ref<page_state>(first.state).store(page_state::free, std::memory_order_relaxed);
+    nr_pages_held.fetch_sub(nr_pages(order), std::memory_order_relaxed);
 }
 
 bool put(page& first, unsigned order)
@@ -46,6 +60,7 @@ page* take_from_reserve(unsigned order)
             continue;
         if (page* first = s.exchange(nullptr, std::memory_order_acquire)) {
             is_short.store(true, std::memory_order_relaxed);
+            leave(*first, order);
             return first;
         }
     }
@@ -54,6 +69,7 @@ page* take_from_reserve(unsigned order)
 
 void give_to_reserve(page& first, unsigned order)
 {
+    enter(first, order);
     if (put(first, order))
         return;
     // Nobody takes single ones off this stack, so that a block cannot come and go between two looks at
@@ -74,6 +90,7 @@ void look_after_reserve(page* (*refill)(unsigned order), void (*take_late)(page&
     for (page* first = late.exchange(nullptr, std::memory_order_acquire); first != nullptr;) {
         page* next = next_of(*first);
         first->lru.next = nullptr;
+        leave(*first, first->order);
         take_late(*first);
         first = next;
     }
@@ -84,10 +101,18 @@ void look_after_reserve(page* (*refill)(unsigned order), void (*take_late)(page&
             page* first = refill(order);
             if (first == nullptr)
                 return;
-            if (!put(*first, order))
-                take_late(*first);
+            enter(*first, order);
+            if (put(*first, order))
+                continue;
+            leave(*first, order);
+            take_late(*first);
         }
     }
+}
+
+std::size_t nr_reserve_pages()
+{
+    return nr_pages_held.load(std::memory_order_relaxed);
 }
 
 } // namespace bsl::heap

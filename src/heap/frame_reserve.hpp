@@ -6,6 +6,8 @@
 ///     slots    blocks of each small order, every page touched.  Taken and put by one atomic instruction
 ///     late     blocks given back when all slots were full, linked through their struct pages
 ///
+/// All of them are in state `reserve`: so whoever reads struct pages from outside sees them.
+///
 /// The ordinary slow path of alloc_pages() fills empty slots and takes the late blocks back; it does so
 /// the first time it runs, so that a program which uses page frames at all has a reserve.
 
@@ -15,11 +17,14 @@
 namespace bsl::heap
 {
 
-/// A block of 2^order pages in state `free`; nullptr when the reserve has none.
+/// A block of 2^order pages, now in state `free`; nullptr when the reserve has none.
 page* take_from_reserve(unsigned order);
 
 /// Takes a block in state `free`, order below nr_pageset_orders, of the zone of malloc.
 void give_to_reserve(page& first, unsigned order);
+
+/// Pages in the reserve; for reports.
+std::size_t nr_reserve_pages();
 
 /// Fills up what is missing by way of refill(order), which gives blocks or nullptr, and calls
 /// take_late(page&) for what was given back late.  Cheap when there is nothing to do.

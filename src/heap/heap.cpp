@@ -42,16 +42,22 @@ void count(std::atomic<std::size_t>& counter)
         counter.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// Counts a request for `size` bytes that a class serves; nr_classes: none does.
+void count_request(unsigned size_class, std::size_t size)
+{
+    if (size_class >= nr_classes)
+        return;
+    requests[size_class].nr.fetch_add(1, std::memory_order_relaxed);
+    requests[size_class].bytes.fetch_add(size, std::memory_order_relaxed);
+}
+
 /// Counts a call that asks for `size` bytes.
 void count(std::atomic<std::size_t>& counter, std::size_t size)
 {
     if (!counts_calls()) [[likely]]
         return;
     count(counter);
-    if (size > kmalloc_size_max)
-        return;
-    requests[class_of(size)].nr.fetch_add(1, std::memory_order_relaxed);
-    requests[class_of(size)].bytes.fetch_add(size, std::memory_order_relaxed);
+    count_request(size > kmalloc_size_max ? nr_classes : class_of(size), size);
 }
 
 void* out_of_memory()
@@ -429,6 +435,8 @@ void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
     count(calls.aligned);
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
         return out_of_memory();
+    if (counts_calls() && alignment <= bytes_per_page) [[unlikely]]
+        count_request(class_of_aligned(alignment, size), size);
     void* p = alloc_aligned(alignment, size);
     keep_balance(this_thread.heap);
     return p != nullptr ? p : out_of_memory();

@@ -235,6 +235,8 @@ page& take_back(const void* p, std::size_t pages, const char* call)
         if (!state.compare_exchange_strong(expected, page_state::free, std::memory_order_acquire))
             report_free_frames(call, p);
         return first;
+    case page_state::reserve:
+        report_free_frames(call, p);
     case page_state::free:
         if (const page* around = frames_around(*block, address))
             report_inside_frames(call, address, *around);

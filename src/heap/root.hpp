@@ -18,8 +18,9 @@
 #include "arena/mem_section.hpp"
 #include "base/bitops.hpp"
 #include "buddy/reclaim.hpp"
+#include "buddy/zone_table.hpp"
 #include "heap/heap.hpp"
-#include "slab/kmem_cache.hpp"
+#include "slab/program_cache.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 #include <buddyslab/version.h>
@@ -31,7 +32,7 @@ namespace bsl
 {
 
 /// To be raised when a structure that readers know changes its meaning but not its layout.
-inline constexpr std::uint32_t root_version = 1;
+inline constexpr std::uint32_t root_version = 2;
 
 inline constexpr char root_magic[16] = "buddyslab root";
 
@@ -50,10 +51,7 @@ struct look
     {
         return of.full_[size_class];
     }
-    static const bin& bin_of(const thread_heap& of, unsigned size_class)
-    {
-        return of.bins_.of_class[size_class];
-    }
+    static const thread_bins& bins_of(const thread_heap& of) { return of.bins_; }
     static const pageset& pages_of(const thread_heap& of) { return of.pages_; }
 
     static unsigned nr_blocks(const pageset& of, unsigned order) { return of.orders_[order].count; }
@@ -83,7 +81,10 @@ constexpr std::uint64_t layout_number()
         sizeof(barn),
         sizeof(sheaf),
         offsetof(sheaf, slot),
+        sizeof(program_cache),
         sizeof(thread_heap),
+        sizeof(thread_bins),
+        sizeof(bin_chunk),
         sizeof(pageset),
         sizeof(vm_area),
         offsetof(vm_area, state),
@@ -94,6 +95,9 @@ constexpr std::uint64_t layout_number()
         nr_classes,
         nr_own_caches,
         nr_shards_max,
+        nr_program_caches_max,
+        nr_zones_max,
+        nr_zone_types,
         nr_sections,
         pageblocks_per_section,
         page_shift,
@@ -118,9 +122,10 @@ struct heap_root_table
     const arena_state* arenas;
     const std::atomic<std::size_t>* const* memblock_bytes;
     const std::atomic<mem_section*>* sections; ///< nr_sections of them
-    const zone* zone_normal;
+    const zone_array* const* zones;
     const reclaim_state* reclaim;
-    const kmem_cache* caches; ///< nr_caches of them
+    const kmem_cache* caches;                          ///< nr_caches of them
+    const std::atomic<program_cache*>* program_caches; ///< nr_program_caches_max of them
     const node_table* const* nodes;
     const sheaf* no_sheaf; ///< the dummy
     const vmalloc_counts* const* vmalloc;

@@ -38,15 +38,15 @@ books snapshot::balance() const
         sum.cached += c.nr_cached * c.size;
         sum.slab_free += rest - holes;
     }
-    sum.live += nr_run_pages << page_shift;
-    sum.free_pages = (nr_free_resident + nr_listed_pages) << page_shift;
+    sum.live += all.nr_run_pages << page_shift;
+    sum.free_pages = (all.nr_free_resident + nr_listed_pages) << page_shift;
+    sum.reserve = all.nr_reserve_pages << page_shift;
     sum.live_windows = live_window_bytes;
     sum.cached_windows = cached_window_bytes;
     sum.metadata = table_bytes + own_pages;
-    sum.returned += (nr_free_clean << page_shift) + nr_untouched * pageblock_size;
-    sum.moving = ((nr_elsewhere - nr_listed_pages) << page_shift) - lent_bytes;
-    sum.mapped = arena_bytes - nr_given_back * pageblock_size - lent_bytes + table_bytes +
-                 live_window_bytes + cached_window_bytes;
+    sum.returned += all.clean_bytes();
+    sum.moving = ((all.nr_elsewhere - nr_listed_pages) << page_shift) - lent_bytes;
+    sum.mapped = all.mapped() - lent_bytes + table_bytes + live_window_bytes + cached_window_bytes;
     return sum;
 }
 

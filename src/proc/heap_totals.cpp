@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
+#include "heap/frame_reserve.hpp"
 #include "heap/registry.hpp"
 #include "vmalloc/vmalloc.hpp"
 
@@ -60,9 +61,17 @@ class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_thre
     return sum;
 }
 
-void add_class(heap_totals& sum, const kmem_cache& cache, const class_totals& add)
+/// Objects of one of the program's caches in the bins of all threads.
+std::size_t cached_by_threads(const program_cache& cache)
 {
-    sum.of_class[cache.size_class()] = add;
+    std::size_t n = 0;
+    mutex_guard guard(registry_lock);
+    for_each_thread_heap([&](thread_heap& heap) { n += heap.nr_cached_of(cache); });
+    return n;
+}
+
+void add_objects(heap_totals& sum, const kmem_cache& cache, const class_totals& add)
+{
     sum.nr_slabs += add.nr_slabs;
     sum.nr_objects += add.nr_in_use;
     sum.object_bytes += add.nr_in_use * cache.size();
@@ -105,7 +114,8 @@ void add_pages(heap_totals& sum, std::size_t nr_slab_pages, std::size_t nr_liste
     const zone_counts zone = counts_of_zones();
     const std::size_t handed_out = zone.nr_online * pages_per_pageblock - zone.nr_free;
     const std::size_t nr_dirty = zone.nr_dirty_small + zone.nr_dirty_large;
-    sum.nr_pages_in_use = difference(handed_out, nr_listed + nr_lent);
+    sum.nr_pages_reserve = heap::nr_reserve_pages();
+    sum.nr_pages_in_use = difference(handed_out, nr_listed + nr_lent + sum.nr_pages_reserve);
     sum.nr_pages_free_resident = nr_dirty + nr_listed;
     sum.nr_pages_free_clean = zone.nr_free - nr_dirty;
     sum.run_bytes = difference(sum.nr_pages_in_use, nr_slab_pages) << page_shift;
@@ -146,14 +156,84 @@ heap_totals totals_of_heap()
         const class_totals add =
             totals_of_cache(cache, size_class == 0 ? 0 : threads.nr_cached[size_class]);
         nr_slab_pages += add.nr_pages;
-        if (size_class != 0)
-            add_class(sum, cache, add);
-        else
+        if (size_class == 0) {
             sum.nr_pages_own += add.nr_pages;
+            continue;
+        }
+        sum.of_class[size_class] = add;
+        add_objects(sum, cache, add);
     }
+    for_each_program_cache([&](program_cache& cache) {
+        const class_totals add = totals_of_cache(cache, cached_by_threads(cache));
+        nr_slab_pages += add.nr_pages;
+        add_objects(sum, cache, add);
+    });
     add_pages(sum, nr_slab_pages, threads.nr_pages);
     add_windows(sum);
     return sum;
+}
+
+// --- zones -------------------------------------------------------------------------------------
+
+namespace
+{
+
+struct block_counts
+{
+    std::size_t nr_mapped;    ///< pageblocks of the zone's arenas, but those given back
+    std::size_t nr_untouched; ///< that were never in use
+};
+
+block_counts count_blocks(std::uint8_t number)
+{
+    block_counts sum{};
+    mutex_guard guard(arena_lock);
+    for (const arena* a = newest_arena(); a != nullptr; a = a->next) {
+        if (a->zone != number)
+            continue;
+        sum.nr_untouched += a->nr_blocks - a->nr_handed_out;
+        sum.nr_mapped += a->nr_blocks - a->nr_handed_out;
+        for (std::size_t i = 0; i < a->nr_handed_out; ++i)
+            sum.nr_mapped += a->blocks[i].state == pageblock_state::online;
+    }
+    return sum;
+}
+
+zone* zone_of_index(unsigned index)
+{
+    for (unsigned node = 0; node < nr_nodes_max; ++node) {
+        for (const zone_type type : zone_types_ascending) {
+            zone* there = zone_at(zone_number(node, type));
+            if (there != nullptr && index-- == 0)
+                return there;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace
+
+bool totals_of_zone(unsigned index, zone_totals& to)
+{
+    zone* there = zone_of_index(index);
+    if (there == nullptr)
+        return false;
+    to = {};
+    to.number = there->number();
+    const block_counts blocks = count_blocks(to.number);
+    to.mapped = blocks.nr_mapped * pageblock_size;
+    to.free_clean = blocks.nr_untouched * pageblock_size;
+    to.free_blocks[max_page_order] = blocks.nr_untouched;
+    mutex_guard guard(there->lock);
+    const zone_counts& counts = there->counts();
+    const std::size_t nr_dirty = counts.nr_dirty_small + counts.nr_dirty_large;
+    to.free_resident = nr_dirty << page_shift;
+    to.free_clean += (counts.nr_free - nr_dirty) << page_shift;
+    to.used = difference(to.mapped, to.free_resident + to.free_clean);
+    for (unsigned order = 0; order < nr_page_orders; ++order)
+        to.free_blocks[order] += there->nr_free_blocks(order, residency::resident) +
+                                 there->nr_free_blocks(order, residency::clean);
+    return true;
 }
 
 } // namespace bsl

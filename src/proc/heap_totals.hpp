@@ -5,13 +5,15 @@
 ///     mapped    = arenas + tables + windows
 ///     arenas    = pages in use + free pages, resident or clean
 ///     pages in use = slabs of malloc's classes + slabs of the allocator's own caches + runs
-///     objects of a class = in use by the program + cached in sheaves + free in slabs
+///     objects of a cache = in use by the program + cached in sheaves + free in slabs
+///
+/// Objects are those of malloc's classes and of the program's caches.
 ///
 /// The sums are exact while the heap is at rest.  Otherwise they are as consistent as counters can be
 /// that are read one after the other, each under its own lock: off by what other threads did meanwhile,
 /// but never negative.
 
-#include "config/limits.hpp"
+#include "buddy/zone_table.hpp"
 
 #include <cstddef>
 
@@ -42,7 +44,8 @@ struct heap_totals
     std::size_t nr_pages_in_use;
     std::size_t nr_pages_free_resident; ///< threads' page lists included
     std::size_t nr_pages_free_clean;
-    std::size_t nr_pages_own; ///< slabs of the allocator's own objects, among those in use
+    std::size_t nr_pages_reserve; ///< kept for callers that can bear nothing
+    std::size_t nr_pages_own;     ///< slabs of the allocator's own objects, among those in use
 
     // --- in use by the program, in bytes: objects at the size of their class
     std::size_t nr_slabs;
@@ -73,5 +76,19 @@ struct heap_totals
 
 /// Adds everything up.  Any thread, with no lock held; walks all threads' caches.
 heap_totals totals_of_heap();
+
+/// One zone, in bytes: mapped = used + free_resident + free_clean.
+struct zone_totals
+{
+    std::uint8_t number;
+    std::size_t mapped;
+    std::size_t used;
+    std::size_t free_resident;
+    std::size_t free_clean;
+    std::size_t free_blocks[nr_page_orders];
+};
+
+/// The zone of an index among those that there are, in the order of the kernel's files.  False: none.
+bool totals_of_zone(unsigned index, zone_totals& to);
 
 } // namespace bsl

@@ -56,6 +56,7 @@ inline constexpr books_part parts_of_books[] = {
     {"cached", &books::cached, "objects at hand in sheaves"},
     {"slab_free", &books::slab_free, "resident, free in slabs"},
     {"free_pages", &books::free_pages, "resident, free pages"},
+    {"reserve", &books::reserve, "pages kept for GFP_ATOMIC"},
     {"live_windows", &books::live_windows, "windows that the program has"},
     {"cached_windows", &books::cached_windows, "windows kept for reuse"},
     {"metadata", &books::metadata, "tables, threads, sheaves"},

@@ -5,6 +5,9 @@
  *                    objects are those the program has; those in sheaves count as free.
  *     vmallocinfo    A window that was freed and is kept is what the kernel calls "unpurged vm_area".
  *     zoneinfo       There is a pageset for each thread, where the kernel has one for each processor.
+ *
+ * Zones come as in the kernel's files: by node, from the lowest addresses on, and only those that there
+ * are.
  */
 #include "proc/report.hpp"
 
@@ -14,7 +17,6 @@ namespace bsl
 namespace
 {
 
-constexpr std::string_view zone_name = "Normal";
 constexpr std::string_view type_names[nr_migrate_types] = {"Slab", "Run", "None"};
 
 std::size_t divide_rounded(std::size_t a, std::size_t b)
@@ -39,14 +41,10 @@ void print_slabs(stream& to, const cache_figures& c)
     to.text(" ").decimal(0, 6).text("\n");
 }
 
-std::size_t blocks_of_order(const snapshot& heap, unsigned type, unsigned order)
+void print_zone_head(stream& to, std::uint8_t number, std::size_t node_width = 0)
 {
-    return heap.free_blocks[type][order][0] + heap.free_blocks[type][order][1];
-}
-
-void print_zone_head(stream& to, std::size_t node_width = 0)
-{
-    to.text("Node ").decimal(0, node_width).text(", zone ").right(zone_name, 8);
+    to.text("Node ").decimal(node_of_zone(number), node_width).text(", zone ");
+    to.right(name_of_zone(number), 8);
 }
 
 } // namespace
@@ -66,17 +64,13 @@ bool print_slabinfo(stream& to, const report_input& input)
 
 bool print_buddyinfo(stream& to, const report_input& input)
 {
-    print_zone_head(to);
-    to.text(" ");
-    for (unsigned order = 0; order < nr_page_orders; ++order) {
-        std::size_t sum = 0;
-        for (unsigned type = 0; type < nr_migrate_types; ++type)
-            sum += blocks_of_order(input.heap, type, order);
-        if (order == max_page_order) // pageblocks that were never in use are free as wholes
-            sum += input.heap.nr_untouched;
-        to.decimal(sum, 6).text(" ");
-    }
-    to.text("\n");
+    for_each_zone_of(input.heap, [&to](std::uint8_t number, const zone_figures& zone) {
+        print_zone_head(to, number);
+        to.text(" ");
+        for (unsigned order = 0; order < nr_page_orders; ++order)
+            to.decimal(zone.nr_free_blocks(order), 6).text(" ");
+        to.text("\n");
+    });
     return to.flush();
 }
 
@@ -88,22 +82,27 @@ bool print_pagetypeinfo(stream& to, const report_input& input)
     for (unsigned order = 0; order < nr_page_orders; ++order)
         to.decimal(order, 6).text(" ");
     to.text("\n");
-    for (unsigned type = 0; type < nr_migrate_types; ++type) {
-        print_zone_head(to, 4);
-        to.text(", type ").right(type_names[type], 12).text(" ");
-        for (unsigned order = 0; order < nr_page_orders; ++order)
-            to.decimal(blocks_of_order(input.heap, type, order), 6).text(" ");
-        to.text("\n");
-    }
+    for_each_zone_of(input.heap, [&to](std::uint8_t number, const zone_figures& zone) {
+        for (unsigned type = 0; type < nr_migrate_types; ++type) {
+            print_zone_head(to, number, 4);
+            to.text(", type ").right(type_names[type], 12).text(" ");
+            for (unsigned order = 0; order < nr_page_orders; ++order)
+                to.decimal(zone.nr_free_blocks(static_cast<migrate_type>(type), order), 6)
+                    .text(" ");
+            to.text("\n");
+        }
+    });
     to.text("\n").left("Number of blocks type ", 23);
     for (const std::string_view name : type_names)
         to.right(name, 12).text(" ");
     to.text("\n");
-    print_zone_head(to);
-    to.text(" ");
-    for (const std::size_t n : input.heap.nr_blocks_of_type)
-        to.decimal(n, 12).text(" ");
-    to.text("\n");
+    for_each_zone_of(input.heap, [&to](std::uint8_t number, const zone_figures& zone) {
+        print_zone_head(to, number);
+        to.text(" ");
+        for (const std::size_t n : zone.nr_blocks_of_type)
+            to.decimal(n, 12).text(" ");
+        to.text("\n");
+    });
     return to.flush();
 }
 
@@ -126,36 +125,42 @@ bool print_vmallocinfo(stream& to, const report_input& input)
     return walk(input.from, input.root, input.space, input.space.again, windows) && to.flush();
 }
 
-bool print_zoneinfo(stream& to, const report_input& input)
+namespace
 {
-    const snapshot& heap = input.heap;
-    const std::size_t free = heap.nr_free_clean + heap.nr_free_resident;
-    print_zone_head(to);
+
+void print_zone_pages(stream& to, std::uint8_t number, const zone_figures& zone)
+{
     const auto line = [&to](std::string_view name, std::size_t value) {
         to.text("\n        ").left(name, 8).text(" ").decimal(value);
     };
-    to.text("\n  pages free     ").decimal(free);
+    const bool is_contiguous = type_of_zone(number) == zone_type::movable;
+    const std::size_t managed = zone.nr_online * pages_per_pageblock;
+    to.text("\n  pages free     ").decimal(zone.nr_free_pages());
     line("boost", 0);
     line("min", 0);
     line("low", 0);
     line("high", 0);
-    line("spanned", heap.nr_blocks * pages_per_pageblock);
-    line("present", (heap.nr_blocks - heap.nr_given_back) * pages_per_pageblock);
-    line("managed", heap.nr_online * pages_per_pageblock);
-    line("cma", 0);
+    line("spanned", zone.nr_blocks * pages_per_pageblock);
+    line("present", (zone.nr_blocks - zone.nr_given_back) * pages_per_pageblock);
+    line("managed", managed);
+    line("cma", is_contiguous ? managed : 0);
     to.text("\n        protection: (0)");
     const auto count = [&to](std::string_view name, std::size_t value) {
         to.text("\n      ").left(name, 12).text(" ").decimal(value);
     };
-    count("nr_free_pages", free);
-    count("nr_free_resident", heap.nr_free_resident);
-    count("nr_free_clean", heap.nr_free_clean);
-    count("nr_listed", heap.nr_listed_pages);
-    count("nr_used_peak", heap.zone.nr_used_peak);
-    count("nr_taken_again", heap.zone.nr_taken_again);
-    count("nr_splits", heap.zone.nr_splits);
-    to.text("\n  pagesets");
+    count("nr_free_pages", zone.nr_free_pages());
+    count("nr_free_resident", zone.nr_free_resident);
+    count("nr_free_clean", zone.nr_free_clean);
+    count("nr_free_cma", is_contiguous ? zone.nr_free_pages() : 0);
+    count("nr_reserve", zone.nr_reserve_pages);
+    count("nr_used_peak", zone.counts.nr_used_peak);
+    count("nr_taken_again", zone.counts.nr_taken_again);
+    count("nr_splits", zone.counts.nr_splits);
+}
 
+/// Threads keep pages of the zone that malloc lives on.
+bool print_pagesets(stream& to, const report_input& input)
+{
     struct context
     {
         stream& out;
@@ -163,22 +168,48 @@ bool print_zoneinfo(stream& to, const report_input& input)
     } threads{to, 0};
     visitor seen{};
     seen.context = &threads;
-    seen.thread = [](void* argument, std::uintptr_t, const thread_heap& copy) {
+    seen.thread = [](void* argument, std::uintptr_t, const thread_heap& copy, std::size_t held) {
         auto& mine = *static_cast<context*>(argument);
-        const pageset& pages = look::pages_of(copy);
-        std::size_t held = 0;
-        for (unsigned order = 0; order < nr_pageset_orders; ++order)
-            held += std::size_t{look::nr_blocks(pages, order)} << order;
         mine.out.text("\n    cpu: ").decimal(mine.nr++).text("\n              count: ");
         mine.out.decimal(held).text("\n              high:  ");
         mine.out.decimal(nr_pageset_orders * pageset_order_bytes_max >> page_shift);
-        mine.out.text("\n              batch: ").decimal(look::batch(pages, 0));
+        mine.out.text("\n              batch: ").decimal(look::batch(look::pages_of(copy), 0));
     };
-    const bool walked = walk(input.from, input.root, input.space, input.space.again, seen);
-    to.text("\n  node_unreclaimable:  0\n  start_pfn:           ");
-    to.decimal(heap.first_address >> page_shift).text("\n");
+    return walk(input.from, input.root, input.space, input.space.again, seen);
+}
+
+} // namespace
+
+bool print_zoneinfo(stream& to, const report_input& input)
+{
+    bool walked = true;
+    for_each_zone_of(input.heap, [&](std::uint8_t number, const zone_figures& zone) {
+        print_zone_head(to, number);
+        print_zone_pages(to, number, zone);
+        to.text("\n  pagesets");
+        if (number == malloc_zone)
+            walked = print_pagesets(to, input);
+        to.text("\n  node_unreclaimable:  0\n  start_pfn:           ");
+        to.decimal(zone.first_address >> page_shift).text("\n");
+    });
     return walked && to.flush();
 }
+
+namespace
+{
+
+/// Sums over the nodes.
+void add_of_type(const snapshot& heap, zone_type type, std::size_t& total, std::size_t& free)
+{
+    for_each_zone_of(heap, [&](std::uint8_t number, const zone_figures& zone) {
+        if (type_of_zone(number) != type)
+            return;
+        total += zone.mapped();
+        free += zone.nr_free_pages() << page_shift;
+    });
+}
+
+} // namespace
 
 bool print_meminfo(stream& to, const report_input& input)
 {
@@ -206,6 +237,13 @@ bool print_meminfo(stream& to, const report_input& input)
     line("VmallocTotal:", input.heap.reserved_bytes);
     line("VmallocUsed:", sum.live_windows);
     line("VmallocChunk:", 0);
+    std::size_t contiguous = 0, contiguous_free = 0, low = 0, low_free = 0;
+    add_of_type(input.heap, zone_type::movable, contiguous, contiguous_free);
+    add_of_type(input.heap, zone_type::dma32, low, low_free);
+    line("CmaTotal:", contiguous);
+    line("CmaFree:", contiguous_free);
+    line("Bsl_dma32:", low);
+    line("Bsl_dma32_free:", low_free);
     for (const books_part& part : parts_of_books) {
         format<32> name;
         line(name.text("Bsl_").text(part.name).text(":").view(), sum.*part.bytes);

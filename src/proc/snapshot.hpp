@@ -14,7 +14,7 @@
 /// Every page of every arena is put into exactly one place, so that the books balance:
 ///
 ///     mapped = live + cached + slab_free + free_pages + live_windows + cached_windows
-///            + metadata + returned + moving                                             (struct books)
+///            + reserve + metadata + returned + moving                                   (struct books)
 ///
 /// While threads work, pages and objects move during the reading.  A pageblock is read at once, so that
 /// hardly any is seen twice or not at all; what an object that moved between a sheaf and its slab makes
@@ -61,6 +61,7 @@ enum class page_role : std::uint8_t
     own_slab,      ///< of the allocator's objects
     single,        ///< of an object that has a slab of its own
     run,           ///< handed out as pages
+    reserve,       ///< kept for callers that can bear nothing
     elsewhere,     ///< in a thread's page list, lent to a window, or on its way
 };
 
@@ -68,18 +69,22 @@ struct page_note
 {
     page_role use;
     bool is_resident;
-    std::uint8_t cache; ///< slab, own_slab, single
-    std::uint8_t fill;  ///< slab, own_slab: objects that are not free in it, of 255
+    std::uint8_t fill;   ///< slab, own_slab: objects that are not free in it, of 255
+    std::uint16_t cache; ///< slab, own_slab, single: its number
 };
+
+/// malloc's classes, our own, and those of the program, by their numbers.
+inline constexpr std::size_t nr_all_caches = nr_caches + nr_program_caches_max;
 
 /// Objects of one cache.
 struct cache_figures
 {
-    char name[16];
+    /// Printable ASCII without spaces, and no other cache's, whatever the program has named it.
+    char name[program_cache::name_size + 8];
     std::size_t size;
     bool is_own;
     bool is_single;
-    std::size_t nr_slabs;
+    std::size_t nr_slabs;        ///< size is 0: there is no such cache
     std::size_t nr_active_slabs; ///< that are not wholly free
     std::size_t nr_full_slabs;   ///< that have no free object
     std::size_t nr_pages;
@@ -103,6 +108,7 @@ struct books
     std::size_t cached;     ///< objects in sheaves
     std::size_t slab_free;  ///< resident memory in slabs that is neither: free objects, the rest
     std::size_t free_pages; ///< resident
+    std::size_t reserve;    ///< pages kept for callers that can bear nothing (GFP_ATOMIC)
     std::size_t live_windows;   ///< windows that the program has
     std::size_t cached_windows; ///< freed ones
     std::size_t metadata;       ///< tables, and the allocator's own objects
@@ -112,19 +118,16 @@ struct books
 
     std::size_t sum() const
     {
-        return live + cached + slab_free + free_pages + live_windows + cached_windows + metadata +
-               returned + moving;
+        return live + cached + slab_free + free_pages + reserve + live_windows + cached_windows +
+               metadata + returned + moving;
     }
 };
 
-struct snapshot
+/// Pages of the arenas of one zone.
+struct zone_figures
 {
-    cache_figures caches[nr_caches];
-
-    // --- pages of the arenas
-    std::size_t nr_arenas;
-    std::size_t arena_bytes; ///< addresses of arenas
-    std::size_t nr_blocks;   ///< pageblocks of arenas
+    bool exists;
+    std::size_t nr_blocks; ///< pageblocks of arenas
     std::size_t nr_online;
     std::size_t nr_given_back; ///< that are no longer mapped
     std::size_t nr_untouched;  ///< that were never in use
@@ -133,14 +136,37 @@ struct snapshot
     std::size_t nr_free_clean;    ///< pages in the zone
     std::size_t nr_free_resident; ///< pages in the zone
     std::size_t nr_run_pages;
-    std::size_t nr_run_resident;
+    std::size_t nr_reserve_pages;
     std::size_t nr_elsewhere;
-    std::size_t nr_holes; ///< pages of slabs that hold no memory
     std::uintptr_t first_address;
+    zone_counts counts; ///< the process's own
+
+    std::size_t nr_free_blocks(migrate_type type, unsigned order) const;
+    /// Of all types; pageblocks that were never in use are free as wholes.
+    std::size_t nr_free_blocks(unsigned order) const;
+    std::size_t nr_free_pages() const { return nr_free_clean + nr_free_resident; }
+    std::size_t mapped() const { return (nr_blocks - nr_given_back) * pageblock_size; }
+    /// Addresses without memory that are no slab's.
+    std::size_t clean_bytes() const
+    {
+        return (nr_free_clean << page_shift) + nr_untouched * pageblock_size;
+    }
+};
+
+struct snapshot
+{
+    cache_figures caches[nr_all_caches];
+    /// Of program caches by slot: other names, each followed by a zero, and one more zero.
+    char aliases[nr_program_caches_max][program_cache::aliases_size];
+
+    std::size_t nr_arenas;
+    zone_figures zones[nr_zones_max]; ///< by their numbers (zone_table.hpp)
+    zone_figures all;                 ///< as if they were one
+    std::size_t nr_holes;             ///< pages of slabs that hold no memory
 
     // --- threads
     std::size_t nr_threads;
-    std::size_t nr_listed_pages; ///< in their page lists
+    std::size_t nr_listed_pages; ///< free ones that they keep
 
     // --- windows
     std::size_t nr_live_windows;
@@ -151,7 +177,6 @@ struct snapshot
     std::size_t lent_bytes;     ///< whose frames are from arenas
 
     // --- counters of the process
-    zone_counts zone;
     vmalloc_counts vmalloc;
     std::size_t returned_bytes;
     std::size_t returned_calls;
@@ -161,7 +186,35 @@ struct snapshot
     bool is_exact;
 
     books balance() const;
+
+    /// Calls fn(std::string_view) for the other names of a cache.
+    template <typename Fn>
+    void for_each_alias(const cache_figures& of, Fn fn) const
+    {
+        const auto number = static_cast<std::size_t>(&of - caches);
+        if (number < nr_caches)
+            return;
+        const char* at = aliases[number - nr_caches];
+        for (std::string_view name(at); !name.empty(); name = at) {
+            fn(name);
+            at += name.size() + 1;
+        }
+    }
 };
+
+/// Calls fn(number, const zone_figures&) for the zones that there are, in the order of the kernel's
+/// files: by node, and in a node from the lowest addresses on.
+template <typename Fn>
+void for_each_zone_of(const snapshot& heap, Fn fn)
+{
+    for (unsigned node = 0; node < nr_nodes_max; ++node) {
+        for (const zone_type type : zone_types_ascending) {
+            const std::uint8_t number = zone_number(node, type);
+            if (heap.zones[number].exists)
+                fn(number, heap.zones[number]);
+        }
+    }
+}
 
 /// What the walker shows while it walks; each function may be nullptr.  Addresses are the process's.
 struct visitor
@@ -171,7 +224,10 @@ struct visitor
     /// free pages are.
     void (*block)(void*, const pageblock& copy, const page_note* notes, const page* pages);
     void (*window)(void*, std::uintptr_t at, const vm_area& copy);
-    void (*thread)(void*, std::uintptr_t at, const thread_heap& copy);
+    /// A thread, and the free pages that it keeps.
+    void (*thread)(void*, std::uintptr_t at, const thread_heap& copy, std::size_t nr_listed);
+    /// A free block of 2^order pages that a thread keeps, by the address of its memory.
+    void (*listed)(void*, std::uintptr_t block, unsigned order, std::uintptr_t thread);
     /// An object in a sheaf of a thread (its heap's address) or of a barn (shard).
     void (*cached)(void*, std::uintptr_t object, unsigned cache, std::uintptr_t thread,
                    unsigned shard);
@@ -189,8 +245,12 @@ struct workspace
     copy_of<thread_heap> thread;
     copy_of<vm_area> window;
     copy_of<kmem_cache_node> node;
-    copy_of<zone> zone_copy;
+    copy_of<zone> one_zone;
     copy_of<sheaf> full;
+    copy_of<bin> one_bin;
+    copy_of<program_cache> program;
+    std::uintptr_t programs[nr_program_caches_max];
+    std::uintptr_t zones[nr_zones_max];
     std::uintptr_t nodes[nr_shards_max][nr_caches];
     copy_of<kmem_cache> caches[nr_caches];
     copy_of<heap::class_requests> requests[nr_classes];

@@ -52,6 +52,23 @@ bool program_cache::suits(const program_cache_options& options) const
            options.align <= natural_alignment(size());
 }
 
+void program_cache::add_alias(std::string_view name)
+{
+    if (name.empty() || name == this->name())
+        return;
+    char* at = aliases_;
+    for (std::string_view there(at); !there.empty(); there = at) {
+        if (there == name)
+            return;
+        at += there.size() + 1;
+    }
+    // The last byte stays the zero that ends the list.
+    if (name.size() + 2 > sizeof aliases_ - static_cast<std::size_t>(at - aliases_))
+        return;
+    for (const char c : name)
+        *at++ = c;
+}
+
 claimed_cache claim_cache(const program_cache_options& options)
 {
     mutex_guard guard(caches_lock);
@@ -64,6 +81,7 @@ claimed_cache claim_cache(const program_cache_options& options)
         program_cache& there = *program_caches[slot].load(std::memory_order_relaxed);
         if (there.suits(options)) {
             ++there.users;
+            there.add_alias(options.name);
             return {&there, true};
         }
     }

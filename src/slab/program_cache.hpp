@@ -14,6 +14,9 @@
 /// nobody but the program writes to it, and its pages stay resident as long as the slab lives: such
 /// caches have no holes.
 ///
+/// Aliases.  A request that an open cache suits is served by that cache, under its first name; the other
+/// names are kept for reports, as many as there is room for, until the cache is closed for good.
+///
 /// Limit.  A slab is charged to the cache's limit before its pages are taken.
 ///
 /// Locks: caches_lock guards the slots' states and the users of each cache.
@@ -45,6 +48,8 @@ public:
 
     unsigned slot() const { return slot_; }
     std::string_view name() const { return {name_}; }
+    /// Other names, each followed by a zero byte, and one more zero byte.
+    const char* aliases() const { return aliases_; }
     std::size_t align() const { return align_; }
     std::size_t object_size() const { return object_size_; } ///< as asked for
     object_constructor constructor() const { return constructor_; }
@@ -72,11 +77,18 @@ public:
     /// Could a request like this be served by this cache?
     bool suits(const program_cache_options& options) const;
 
+    /// Remembers under which name it is also known.  caches_lock is held.
+    void add_alias(std::string_view name);
+
+    static constexpr std::size_t name_size = 64;
+    static constexpr std::size_t aliases_size = 128;
+
     mutable std::atomic<kmem_cache_node*> nodes[nr_shards_max] = {};
     unsigned users = 0; ///< handles that are open; 0: the slot is unused.  Lock: caches_lock
 
 private:
-    char name_[64];
+    char name_[name_size];
+    char aliases_[aliases_size] = {};
     std::size_t object_size_;
     std::size_t align_;
     object_constructor constructor_;

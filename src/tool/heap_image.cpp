@@ -148,6 +148,8 @@ look_of look_of_page(page_role use)
         return look_of::single;
     case page_role::run:
         return look_of::run;
+    case page_role::reserve:
+        return look_of::reserve;
     case page_role::elsewhere:
         break;
     }
@@ -159,14 +161,15 @@ void add_block(gathering& all, const pageblock& block, const page_note* notes, c
     all.to.blocks.emplace_back();
     block_image& image = all.to.blocks.back();
     image.start = address_of(block.start);
+    image.zone = block.zone < nr_zones_max ? block.zone : malloc_zone;
     image.type = block.type;
     image.nr_free = 0;
     const unsigned orders = block.orders_free[0] | block.orders_free[1];
     image.largest_free_order = orders == 0 ? -1 : static_cast<int>(ilog2(orders));
     for (std::size_t i = 0; i < pages_per_pageblock; ++i) {
         const page_note& n = notes[i];
-        image.pages[i] = {look_of_page(n.use), n.cache,
-                          static_cast<std::uint8_t>((n.fill * fill_steps + 254) / 255)};
+        image.pages[i] = {look_of_page(n.use),
+                          static_cast<std::uint8_t>((n.fill * fill_steps + 254) / 255), n.cache};
         image.nr_free += n.use == page_role::free_clean || n.use == page_role::free_resident;
         const page& p = pages[i];
         if (n.use == page_role::elsewhere && p.start == block.start + (i << page_shift) &&
@@ -181,16 +184,6 @@ void add_window(gathering& all, const vm_area& area)
                               area.lent_end, area.state == vm_area_state::live});
     if (area.run != nullptr)
         all.lent.push_back({address_of(area.run), area.run_size});
-}
-
-void add_thread(gathering& all, const thread_heap& heap)
-{
-    const pageset& pages = look::pages_of(heap);
-    for (unsigned order = 0; order < nr_pageset_orders; ++order) {
-        for (unsigned i = 0; i < look::nr_blocks(pages, order) && i < pageset_capacity; ++i)
-            all.listed.push_back(
-                {address_of(look::block(pages, order, i)), nr_pages(order) << page_shift});
-    }
 }
 
 /// Says of pages that were on their way where they are.
@@ -229,8 +222,8 @@ void take_image(target& of, heap_image& to)
     v.window = [](void* context, std::uintptr_t, const vm_area& copy) {
         add_window(*static_cast<gathering*>(context), copy);
     };
-    v.thread = [](void* context, std::uintptr_t, const thread_heap& copy) {
-        add_thread(*static_cast<gathering*>(context), copy);
+    v.listed = [](void* context, std::uintptr_t block, unsigned order, std::uintptr_t) {
+        static_cast<gathering*>(context)->listed.push_back({block, nr_pages(order) << page_shift});
     };
     to.heap = of.walk_once(v);
     std::sort(to.blocks.begin(), to.blocks.end(),
@@ -243,16 +236,13 @@ void take_image(target& of, heap_image& to)
 unsigned heap_image::fragmentation() const
 {
     std::size_t small = 0;
-    std::size_t all = heap.nr_untouched * pages_per_pageblock;
-    for (unsigned type = 0; type < nr_migrate_types; ++type) {
-        for (unsigned order = 0; order < nr_page_orders; ++order) {
-            const std::size_t pages =
-                (heap.free_blocks[type][order][0] + heap.free_blocks[type][order][1]) << order;
-            all += pages;
-            small += order < huge_order ? pages : 0;
-        }
+    std::size_t free = 0;
+    for (unsigned order = 0; order < nr_page_orders; ++order) {
+        const std::size_t pages = heap.all.nr_free_blocks(order) << order;
+        free += pages;
+        small += order < huge_order ? pages : 0;
     }
-    return all == 0 ? 0 : static_cast<unsigned>(100 * small / all);
+    return free == 0 ? 0 : static_cast<unsigned>(100 * small / free);
 }
 
 } // namespace bsl::tool

@@ -16,13 +16,14 @@ enum class look_of : std::uint8_t
     own,
     single,
     run,
+    reserve,
     listed, ///< in a thread's page list
     lent,   ///< its frame is in a window
     moving,
 };
 inline constexpr const char* names_of_looks[] = {
-    "free, no memory", "free, resident",     "slab",           "allocator's own", "large object",
-    "run of pages",    "in a thread's list", "lent to window", "on its way",
+    "free, no memory", "free, resident", "slab",           "allocator's own", "large object",
+    "run of pages",    "reserve",        "kept by thread", "lent to window",  "on its way",
 };
 inline constexpr unsigned nr_looks = std::size(names_of_looks);
 
@@ -32,14 +33,15 @@ inline constexpr unsigned fill_steps = 8;
 struct page_image
 {
     look_of look;
-    std::uint8_t cache;
     std::uint8_t fill;
+    std::uint16_t cache;
     bool operator==(const page_image&) const = default;
 };
 
 struct block_image
 {
     std::uintptr_t start;
+    std::uint8_t zone;
     migrate_type type;
     unsigned nr_free;
     int largest_free_order; ///< -1: no free block

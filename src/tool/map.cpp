@@ -2,7 +2,9 @@
 
 #include "tool/commands.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -73,9 +75,9 @@ std::string escaped(const std::string& text)
     return safe;
 }
 
-std::string colour_of(const page_image& page)
+std::string colour_of(look_of look, std::size_t size, unsigned fill)
 {
-    switch (page.look) {
+    switch (look) {
     case look_of::free_clean:
         return "#f4f4f0";
     case look_of::free_resident:
@@ -86,6 +88,8 @@ std::string colour_of(const page_image& page)
         return "#7a5fb0";
     case look_of::run:
         return "#b05f97";
+    case look_of::reserve:
+        return "#5f9eb0";
     case look_of::listed:
         return "#a8a68c";
     case look_of::lent:
@@ -95,9 +99,12 @@ std::string colour_of(const page_image& page)
     case look_of::slab:
         break;
     }
-    // The class says which hue, from red for small objects to blue for large ones; the fuller, the darker.
-    const unsigned hue = 5 + page.cache * 215u / nr_slab_classes;
-    const unsigned light = 88 - page.fill * 50u / fill_steps;
+    // From red for the smallest objects to blue for the largest that share a slab; the fuller, the darker.
+    constexpr double smallest = 4; // log2 of 16 bytes
+    constexpr double largest = 15; // and of 32 KiB
+    const double part = (std::log2(static_cast<double>(size)) - smallest) / (largest - smallest);
+    const auto hue = static_cast<unsigned>(5 + 215 * std::clamp(part, 0.0, 1.0));
+    const unsigned light = 88 - fill * 50u / fill_steps;
     return "hsl(" + std::to_string(hue) + ",62%," + std::to_string(light) + "%)";
 }
 

@@ -21,7 +21,7 @@ std::string human(std::size_t bytes);
 /// With the characters replaced that mean something in XML.
 std::string escaped(const std::string& text);
 
-/// Colour of a page, as CSS has it.
-std::string colour_of(const page_image& page);
+/// Colour of a page, as CSS has it; of slabs it says the size of objects and how full they are.
+std::string colour_of(look_of look, std::size_t size = 256, unsigned fill = fill_steps);
 
 } // namespace bsl::tool

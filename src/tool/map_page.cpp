@@ -5,6 +5,8 @@
  * The script's figures are made from the picture's pages, not taken from a report: that they agree
  * with slabinfo is a test of both.
  */
+#include "proc/json.hpp"
+#include "proc/report.hpp"
 #include "tool/map.hpp"
 
 namespace bsl::tool
@@ -94,10 +96,11 @@ const canvas = document.getElementById("canvas"), view = document.getElementById
 const tip = document.getElementById("tip"), context = canvas.getContext("2d");
 let current = 0, scale = 4, left = 12, top_ = 12, images = [];
 
-function colour(look, cache, fill) {
+function colour(look, size, fill) {
     if (!data.isSlab[look])
         return data.colours[look];
-    return `hsl(${5 + Math.floor(cache * 215 / data.slabClasses)},62%,${88 - Math.floor(fill * 50 / data.fillSteps)}%)`;
+    const part = Math.min(1, Math.max(0, (Math.log2(size) - 4) / 11)); // 16 bytes … 32 KiB
+    return `hsl(${Math.floor(5 + 215 * part)},62%,${88 - Math.floor(fill * 50 / data.fillSteps)}%)`;
 }
 
 function columns(frame) {
@@ -115,7 +118,8 @@ function imageOf(frame) {
         const x = b % wide * CELL, y = Math.floor(b / wide) * CELL;
         let at = 0;
         for (let i = 0; i < block.runs.length; i += 4) {
-            to.fillStyle = colour(block.runs[i + 1], block.runs[i + 2], block.runs[i + 3]);
+            const cache = frame.caches[block.runs[i + 2]];
+            to.fillStyle = colour(block.runs[i + 1], cache ? cache.size : 0, block.runs[i + 3]);
             for (let end = at + block.runs[i]; at < end;) {
                 const here = Math.min(SIDE - at % SIDE, end - at);
                 to.fillRect(x + at % SIDE, y + Math.floor(at / SIDE), here, 1);
@@ -141,7 +145,7 @@ function draw() {
         context.strokeRect(x, y, side, side);
         context.lineWidth = 2;
         context.strokeStyle = "#d4a000";
-        block.huge.forEach((huge, half) => huge && context.strokeRect(x, y + half * side / 2, side, side / 2));
+        [block.hugeLow, block.hugeHigh].forEach((huge, half) => huge && context.strokeRect(x, y + half * side / 2, side, side / 2));
     });
 }
 
@@ -153,7 +157,7 @@ function show(n) {
         `${human(sums.cached + sums.slab_free + sums.free_pages + sums.cached_windows)} kept for reuse, ` +
         `${human(sums.metadata)} metadata, ${human(sums.returned)} without memory. ` +
         `Fragmentation: ${frame.fragmentation} % of the free memory is in blocks below 2 MiB. Huge pages: ` +
-        (frame.huge === null ? "not told by this kernel." : `${human(frame.huge)} (framed in gold).`);
+        (frame.knowsHuge ? `${human(frame.huge)} (framed in gold).` : "not told by this kernel.");
     const figures = [...byCache].sort((a, b) => b[1] - a[1]).map(([cache, pages]) => {
         const c = frame.caches[cache];
         return `<tr><td>${c.name}<td>${pages}<td>${human(pages * 4096)}<td>${c.live}<td>${c.slabs}</tr>`;
@@ -162,7 +166,7 @@ function show(n) {
     document.getElementById("windows").innerHTML = frame.windows.map(w => `<tr><td>${w.start}<td>${human(w.size)}<td>` +
         `${w.live ? "in use" : "kept"}<td>${w.lent ? human(w.lent) + " lent" : ""}</tr>`).join("") || "<tr><td>none</tr>";
     document.getElementById("frame").value = n;
-    document.getElementById("when").textContent = `${n + 1} of ${data.frames.length}, ${frame.time.toFixed(2)} s`;
+    document.getElementById("when").textContent = `${n + 1} of ${data.frames.length}, ${(frame.milliseconds / 1000).toFixed(2)} s`;
     draw();
 }
 
@@ -221,7 +225,7 @@ document.getElementById("frame").addEventListener("input", event => show(Number(
 
 document.getElementById("title").textContent = "The heap of " + data.name;
 document.getElementById("legend").innerHTML = data.looks.map((name, look) =>
-    `<span><i style="background:${colour(look, 40, data.fillSteps)}"></i>${name}</span>`).join("") +
+    `<span><i style="background:${colour(look, 256, data.fillSteps)}"></i>${name}</span>`).join("") +
     "<br>Slabs: red small objects to blue large ones; the darker, the fuller. Each square is a pageblock: 4 MiB, " +
     "1024 pages. Wheel: zoom; drag: move.";
 document.getElementById("player").hidden = data.frames.length < 2;
@@ -234,110 +238,131 @@ show(0);
 </html>
 )";
 
-std::string quoted(const std::string& text)
-{
-    std::string safe = "\"";
-    for (const char c : text) {
-        char code[8];
-        if (c == '"' || c == '\\' || c == '<' || c == '&' || static_cast<unsigned char>(c) < 0x20) {
-            std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned char>(c));
-            safe += code;
-        } else {
-            safe += c;
-        }
-    }
-    return safe + "\"";
-}
-
 std::string address(std::uintptr_t at)
 {
-    char text[32];
-    std::snprintf(text, sizeof text, "\"%#llx\"", static_cast<unsigned long long>(at));
-    return text;
+    return format<24>().pointer(at).c_str();
 }
 
-void put_block(std::ostream& to, const block_image& block)
+/// Equal pages in a row as four numbers: how many, look, cache, fill.
+void put_pages(stream& to, const block_image& block)
 {
-    to << "{\"start\":" << address(block.start) << ",\"free\":" << block.nr_free
-       << ",\"order\":" << block.largest_free_order << ",\"huge\":[" << int{block.is_huge[0]} << ","
-       << int{block.is_huge[1]} << "],\"runs\":[";
+    json_list runs(to);
     for (std::size_t from = 0, end = 0; from < pages_per_pageblock; from = end) {
         end = from + 1;
         while (end < pages_per_pageblock && block.pages[end] == block.pages[from])
             ++end;
         const page_image& p = block.pages[from];
-        to << (from == 0 ? "" : ",") << end - from << ","
-           << unsigned{static_cast<std::uint8_t>(p.look)} << "," << unsigned{p.cache} << ","
-           << unsigned{p.fill};
+        runs.next().decimal(end - from);
+        runs.next().decimal(static_cast<unsigned>(p.look));
+        runs.next().decimal(p.cache);
+        runs.next().decimal(p.fill);
     }
-    to << "]}";
 }
 
-void put_frame(std::ostream& to, const heap_image& image)
+void put_block(stream& to, const block_image& block)
+{
+    json_object o(to);
+    o.text("start", address(block.start)).number("zone", block.zone).number("free", block.nr_free);
+    o.member("order").text(block.largest_free_order < 0 ? "-1" : "");
+    if (block.largest_free_order >= 0)
+        to.decimal(static_cast<unsigned>(block.largest_free_order));
+    o.flag("hugeLow", block.is_huge[0]).flag("hugeHigh", block.is_huge[1]);
+    put_pages(o.member("runs"), block);
+}
+
+/// By number: pages name theirs so.
+void put_caches(stream& to, const snapshot& heap)
+{
+    json_object all(to);
+    for (std::size_t c = 0; c < nr_all_caches; ++c) {
+        const cache_figures& f = heap.caches[c];
+        if (f.nr_slabs == 0)
+            continue;
+        json_object o(all.member(std::to_string(c)));
+        o.text("name", f.name).number("size", f.size).number("live", f.nr_live());
+        o.number("slabs", f.nr_slabs);
+        json_list aliases(o.member("aliases"));
+        heap.for_each_alias(f, [&](std::string_view name) { put_quoted(aliases.next(), name); });
+    }
+}
+
+void put_frame(stream& to, const heap_image& image)
 {
     const books sum = image.heap.balance();
-    to << "{\"time\":" << image.seconds << ",\"mapped\":" << sum.mapped
-       << ",\"fragmentation\":" << image.fragmentation() << ",\"huge\":";
-    if (image.knows_huge_pages)
-        to << image.huge_bytes;
-    else
-        to << "null";
-    to << ",\"books\":{\"live\":" << sum.live << ",\"cached\":" << sum.cached
-       << ",\"slab_free\":" << sum.slab_free << ",\"free_pages\":" << sum.free_pages
-       << ",\"live_windows\":" << sum.live_windows << ",\"cached_windows\":" << sum.cached_windows
-       << ",\"metadata\":" << sum.metadata << ",\"returned\":" << sum.returned
-       << ",\"moving\":" << sum.moving << "},\n\"caches\":[";
-    for (unsigned c = 0; c < nr_caches; ++c) {
-        const cache_figures& f = image.heap.caches[c];
-        to << (c == 0 ? "" : ",") << "{\"name\":" << quoted(f.name) << ",\"size\":" << f.size
-           << ",\"live\":" << f.nr_live() << ",\"slabs\":" << f.nr_slabs << "}";
+    json_object o(to);
+    o.number("milliseconds", static_cast<std::uint64_t>(image.seconds * 1000));
+    o.number("mapped", sum.mapped).number("fragmentation", image.fragmentation());
+    o.flag("knowsHuge", image.knows_huge_pages).number("huge", image.huge_bytes);
+    {
+        json_object parts(o.member("books"));
+        for (const books_part& part : parts_of_books)
+            parts.number(part.name, sum.*part.bytes);
     }
-    to << "],\n\"windows\":[";
-    bool first = true;
-    for (const window_image& w : image.windows) {
-        to << (first ? "" : ",") << "{\"start\":" << address(w.start) << ",\"size\":" << w.size
-           << ",\"lent\":" << w.lent << ",\"live\":" << (w.is_live ? "true" : "false") << "}";
-        first = false;
+    put_caches(o.member("caches"), image.heap);
+    {
+        json_list windows(o.member("windows").text("\n"));
+        for (const window_image& w : image.windows)
+            json_object(windows.next())
+                .text("start", address(w.start))
+                .number("size", w.size)
+                .number("lent", w.lent)
+                .flag("live", w.is_live);
     }
-    to << "],\n\"blocks\":[";
-    first = true;
-    for (const block_image& block : image.blocks) {
-        to << (first ? "" : ",\n");
-        put_block(to, block);
-        first = false;
-    }
-    to << "]}";
+    json_list blocks(o.member("blocks").text("\n"));
+    for (const block_image& block : image.blocks)
+        put_block(blocks.next().text("\n"), block);
 }
 
 template <typename Fn>
-void put_list(std::ostream& to, const char* name, Fn value)
+void put_looks(json_object& to, std::string_view name, Fn put)
 {
-    to << "\"" << name << "\":[";
+    json_list list(to.member(name));
     for (unsigned i = 0; i < nr_looks; ++i)
-        to << (i == 0 ? "" : ",") << value(static_cast<look_of>(i));
-    to << "],\n";
+        put(list.next(), static_cast<look_of>(i));
+}
+
+void put_data(stream& to, const target& of, const std::vector<heap_image>& images)
+{
+    json_object o(to);
+    o.text("name", of.name()).text("version", of.root().library_version);
+    o.number("fillSteps", fill_steps);
+    put_looks(o, "looks", [](stream& out, look_of look) {
+        put_quoted(out, names_of_looks[static_cast<unsigned>(look)]);
+    });
+    put_looks(o, "colours", [](stream& out, look_of look) { put_quoted(out, colour_of(look)); });
+    put_looks(o, "isSlab", [](stream& out, look_of look) {
+        out.text(look == look_of::slab ? "true" : "false");
+    });
+    put_looks(o, "holdsObjects", [](stream& out, look_of look) {
+        const bool holds = look == look_of::slab || look == look_of::own || look == look_of::single;
+        out.text(holds ? "true" : "false");
+    });
+    {
+        json_list zones(o.member("zones"));
+        for (unsigned number = 0; number < nr_zones_max; ++number) {
+            const auto zone = static_cast<std::uint8_t>(number);
+            zones.next().text("\"Node ").decimal(node_of_zone(zone)).text(", zone ");
+            to.text(name_of_zone(zone)).text("\"");
+        }
+    }
+    json_list frames(o.member("frames"));
+    for (const heap_image& image : images)
+        put_frame(frames.next(), image);
 }
 
 } // namespace
 
 void draw_page(std::ostream& to, const target& of, const std::vector<heap_image>& images)
 {
-    to << head << "{\"name\":" << quoted(of.name())
-       << ",\"version\":" << quoted(of.root().library_version)
-       << ",\"slabClasses\":" << nr_slab_classes << ",\"fillSteps\":" << fill_steps << ",\n";
-    put_list(to, "looks",
-             [](look_of l) { return quoted(names_of_looks[static_cast<unsigned>(l)]); });
-    put_list(to, "colours", [](look_of l) { return quoted(colour_of({l, 40, fill_steps})); });
-    put_list(to, "isSlab", [](look_of l) { return l == look_of::slab ? "true" : "false"; });
-    put_list(to, "holdsObjects", [](look_of l) {
-        return l == look_of::slab || l == look_of::own || l == look_of::single ? "true" : "false";
-    });
-    to << "\"frames\":[";
-    for (std::size_t i = 0; i < images.size(); ++i) {
-        to << (i == 0 ? "" : ",\n");
-        put_frame(to, images[i]);
-    }
-    to << "]}" << script;
+    to << head;
+    stream data(
+        [](void* context, std::string_view text) {
+            return !!(*static_cast<std::ostream*>(context) << text);
+        },
+        &to);
+    put_data(data, of, images);
+    data.flush();
+    to << script;
 }
 
 } // namespace bsl::tool

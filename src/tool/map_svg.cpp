@@ -53,8 +53,7 @@ void draw_legend(std::ostream& to, const target& of, const heap_image& image)
     unsigned x = margin;
     unsigned y = 78;
     for (unsigned i = 0; i < nr_looks; ++i) {
-        page_image p{static_cast<look_of>(i), 40, fill_steps};
-        rectangle(to, x, y, 12, 12, colour_of(p), " stroke='#999'");
+        rectangle(to, x, y, 12, 12, colour_of(static_cast<look_of>(i)), " stroke='#999'");
         text(to, x + 17, y + 10, names_of_looks[i]);
         x += 185;
         if (i == 4) {
@@ -67,9 +66,15 @@ void draw_legend(std::ostream& to, const target& of, const heap_image& image)
          "pageblock: 4 MiB, 1024 pages.");
 }
 
-void draw_block(std::ostream& to, const block_image& block, unsigned x, unsigned y)
+std::string colour_of(const snapshot& heap, const page_image& page)
 {
-    rectangle(to, x, y, block_pixels, block_pixels, colour_of({look_of::free_clean, 0, 0}));
+    return tool::colour_of(page.look, heap.caches[page.cache].size, page.fill);
+}
+
+void draw_block(std::ostream& to, const snapshot& heap, const block_image& block, unsigned x,
+                unsigned y)
+{
+    rectangle(to, x, y, block_pixels, block_pixels, colour_of(look_of::free_clean));
     for (unsigned row = 0; row < pages_a_row; ++row) {
         const page_image* pages = block.pages + row * pages_a_row;
         for (unsigned from = 0, end = 0; from < pages_a_row; from = end) {
@@ -79,7 +84,7 @@ void draw_block(std::ostream& to, const block_image& block, unsigned x, unsigned
             if (pages[from].look == look_of::free_clean)
                 continue;
             rectangle(to, x + from * page_pixels, y + row * page_pixels, (end - from) * page_pixels,
-                      page_pixels, colour_of(pages[from]));
+                      page_pixels, colour_of(heap, pages[from]));
         }
     }
     constexpr unsigned half = block_pixels / 2;
@@ -125,7 +130,8 @@ void draw_svg(std::ostream& to, const target& of, const heap_image& image)
     rectangle(to, 0, 0, width, height, "white");
     draw_legend(to, of, image);
     for (unsigned i = 0; i < blocks; ++i)
-        draw_block(to, image.blocks[i], margin + i % blocks_a_row * (block_pixels + gap),
+        draw_block(to, image.heap, image.blocks[i],
+                   margin + i % blocks_a_row * (block_pixels + gap),
                    top + i / blocks_a_row * (block_pixels + gap));
     std::size_t largest = 1;
     for (const window_image& w : image.windows)

@@ -34,12 +34,11 @@ struct holder
 /// Everything that a walk finds out about one address.
 struct inquiry
 {
-    std::uintptr_t address;
+    std::uintptr_t address = 0;
     std::optional<seen_block> block;
     std::optional<copy_of<vm_area>> window;
-    std::vector<std::pair<std::uintptr_t, holder>> cached;   ///< in the neighbourhood
-    std::vector<std::pair<std::uintptr_t, unsigned>> listed; ///< blocks of page lists, by order
-    std::vector<std::uintptr_t> listed_by;
+    std::vector<std::pair<std::uintptr_t, holder>> cached; ///< in the neighbourhood
+    std::uintptr_t listed_by = 0; ///< the thread that keeps the page, if one does
 
     bool is_near(std::uintptr_t at) const { return at <= address && address - at < pageblock_size; }
 };
@@ -69,15 +68,10 @@ visitor questions(inquiry& about)
         mine.window.emplace();
         std::memcpy(mine.window->bytes, &copy, sizeof copy);
     };
-    v.thread = [](void* context, std::uintptr_t at, const thread_heap& copy) {
+    v.listed = [](void* context, std::uintptr_t block, unsigned order, std::uintptr_t thread) {
         auto& mine = *static_cast<inquiry*>(context);
-        const pageset& pages = look::pages_of(copy);
-        for (unsigned order = 0; order < nr_pageset_orders; ++order) {
-            for (unsigned i = 0; i < look::nr_blocks(pages, order) && i < pageset_capacity; ++i) {
-                mine.listed.emplace_back(address_of(look::block(pages, order, i)), order);
-                mine.listed_by.push_back(at);
-            }
-        }
+        if (mine.address - block < nr_pages(order) << page_shift)
+            mine.listed_by = thread;
     };
     v.cached = [](void* context, std::uintptr_t object, unsigned, std::uintptr_t thread,
                   unsigned shard) {
@@ -114,8 +108,9 @@ void print_arena(target& of, const inquiry& about, const snapshot& heap)
         if (about.address - start >= a.nr_blocks * pageblock_size)
             continue;
         line("arena",
-             text("%zu of %zu, %#llx - %#llx, %zu pageblocks", i, heap.nr_arenas, number(start),
-                  number(start + a.nr_blocks * pageblock_size), a.nr_blocks));
+             text("%zu of %zu, %#llx - %#llx, %zu pageblocks, zone %s of node %u", i,
+                  heap.nr_arenas, number(start), number(start + a.nr_blocks * pageblock_size),
+                  a.nr_blocks, std::string(name_of_zone(a.zone)).c_str(), node_of_zone(a.zone)));
     }
 }
 
@@ -150,6 +145,16 @@ std::string state_of_object(const inquiry& about, const page& head, const page& 
     return "in use";
 }
 
+std::string other_names(const snapshot& heap, const cache_figures& cache)
+{
+    std::string all;
+    heap.for_each_alias(cache, [&all](std::string_view name) {
+        all += all.empty() ? ", also serves as " : ", ";
+        all += name;
+    });
+    return all;
+}
+
 void explain_object(target& of, const inquiry& about, const snapshot& heap, unsigned head_index)
 {
     const page& head = about.block->pages[head_index];
@@ -181,7 +186,8 @@ void explain_object(target& of, const inquiry& about, const snapshot& heap, unsi
     line("slab",
          text("%#llx, %zu pages (order %u), %u objects, %u free, home shard %u", number(start),
               pages, unsigned{head.order}, objects, unsigned{head.nr_free}, unsigned{head.shard}));
-    line("cache", text("%s: objects of %zu bytes", cache.name, cache.size));
+    line("cache",
+         cache.name + text(": objects of %zu bytes", cache.size) + other_names(heap, cache));
     if (!is_object)
         return;
     line("object", text("%zu, at %#llx", index, number(object)));
@@ -209,7 +215,7 @@ unsigned head_of(const inquiry& about, unsigned index, page_state state)
         is_slab_of_heap(pages[index]))
         return index & ~(static_cast<unsigned>(nr_pages(pages[index].order)) - 1);
     const auto is_head = [state](const page& p) {
-        return p.state == state || (state == page_state::run && speaks_of_pages(p));
+        return state == page_state::slab ? p.state == state : speaks_of_pages(p);
     };
     unsigned at = index;
     while (at != 0 && !is_head(pages[at]))
@@ -220,12 +226,8 @@ unsigned head_of(const inquiry& about, unsigned index, page_state state)
 void explain_other_page(target& of, const inquiry& about, const snapshot& heap, unsigned index)
 {
     std::string what = "a page on its way from one to another";
-    for (std::size_t i = 0; i < about.listed.size(); ++i) {
-        const auto [start, order] = about.listed[i];
-        if (about.address - start < nr_pages(order) << page_shift)
-            what = text("a free page, in the page list of the thread heap at %#llx",
-                        number(about.listed_by[i]));
-    }
+    if (about.listed_by != 0)
+        what = text("a free page, kept by the thread heap at %#llx", number(about.listed_by));
     for (unsigned i = 0; i <= index; ++i) {
         const page& p = about.block->pages[i];
         if (p.state == page_state::free && p.lru.next != nullptr && p.start != nullptr &&
@@ -235,6 +237,29 @@ void explain_other_page(target& of, const inquiry& about, const snapshot& heap, 
     std::printf("%#llx: %s\n", number(about.address), what.c_str());
     print_arena(of, about, heap);
     print_page(about, index);
+}
+
+/// Pages in one piece, of which the first speaks; it may lie in a pageblock before this one.
+void explain_run(target& of, const inquiry& about, const snapshot& heap, unsigned index)
+{
+    const page& head = about.block->pages[head_of(about, index, page_state::run)];
+    const bool is_known = speaks_of_pages(head);
+    const char* what = head.state == page_state::frame ? "a block of page frames, which is in use"
+                       : head.state == page_state::reserve
+                           ? "a block of page frames, which is free, in the reserve for GFP_ATOMIC"
+                       : head.state == page_state::heap ? "pages of a private heap"
+                                                        : "a run of pages, which is in use";
+    if (is_known)
+        std::printf("%#llx: %llu bytes into %s\n", number(about.address),
+                    number(about.address - address_of(head.start)), what);
+    else
+        std::printf("%#llx: in a run of pages, which is in use\n", number(about.address));
+    print_arena(of, about, heap);
+    print_page(about, index);
+    if (is_known)
+        line("run", text("%#llx, %zu pages", number(address_of(head.start)), nr_pages_from(head)));
+    if (head.state == page_state::heap)
+        line("heap", text("number %u", heap_number(head)));
 }
 
 void explain_page(target& of, const inquiry& about, const snapshot& heap)
@@ -247,21 +272,10 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
     case page_role::single:
         explain_object(of, about, heap, head_of(about, index, page_state::slab));
         return;
-    case page_role::run: {
-        const page& head = about.block->pages[head_of(about, index, page_state::run)];
-        const bool known = speaks_of_pages(head);
-        std::printf("%#llx: %llu bytes into a run of pages, which is in use\n",
-                    number(about.address),
-                    known ? number(about.address - address_of(head.start)) : 0);
-        print_arena(of, about, heap);
-        print_page(about, index);
-        if (known)
-            line("run",
-                 text("%#llx, %zu pages", number(address_of(head.start)), nr_pages_from(head)));
-        if (head.state == page_state::heap)
-            line("heap", text("number %u", heap_number(head)));
+    case page_role::run:
+    case page_role::reserve:
+        explain_run(of, about, heap, index);
         return;
-    }
     case page_role::free_clean:
     case page_role::free_resident:
         std::printf("%#llx: a free page\n", number(about.address));

@@ -12,7 +12,7 @@ import time
 COMMAND = os.environ["BUDDYSLAB_COMMAND"]
 LIBRARY = os.environ["BUDDYSLAB_LIB"]
 LOAD = os.environ["BUDDYSLAB_LOAD"]
-PARTS = ("live cached slab_free free_pages live_windows cached_windows metadata returned moving").split()
+PARTS = ("live cached slab_free free_pages reserve live_windows cached_windows metadata returned moving").split()
 
 
 def command(*arguments, status=0, environment=None):
@@ -128,25 +128,78 @@ def slabinfo(text):
     return caches
 
 
+def zone_line(line):
+    """(node, zone), and the rest of a line that begins with them."""
+    found = re.match(r"^Node +(\d+), zone {1,8}(DMA32|Normal|Movable)(.*)$", line)
+    assert found and len(line) - len(found[3]) == line.index("zone ") + 5 + 8, line
+    return (int(found[1]), found[2]), found[3]
+
+
 def buddyinfo(text):
-    found = re.match(r"^Node 0, zone   Normal ((?: {0,5}\d+ ){11})\n$", text)
-    assert found, text
-    return [int(n) for n in found[1].split()]
+    """{(node, zone): [free blocks of each order]}"""
+    zones = {}
+    for line in text.splitlines():
+        zone, rest = zone_line(line)
+        found = re.match(r"^ ((?: {0,5}\d+ ){11})$", rest)
+        assert found and zone not in zones, line
+        zones[zone] = [int(n) for n in found[1].split()]
+    assert text.endswith("\n")
+    return zones
 
 
 def pagetypeinfo(text):
-    lines = text.splitlines()
+    """{(node, zone): {type: [free blocks of each order]}}, {(node, zone): {type: pageblocks}}"""
+    head, tail = text.split("\n\nNumber of blocks type ")
+    lines = head.splitlines()
     assert lines[0] == "Page block order: 10" and lines[1] == "Pages per block:  1024" and lines[2] == ""
     assert lines[3].split() == "Free pages count per migrate type at order".split() + [str(n) for n in range(11)]
     free = {}
-    for line in lines[4:7]:
-        found = re.match(r"^Node +0, zone +Normal, type +(\w+) ((?: *\d+ ){11})$", line)
+    for line in lines[4:]:
+        zone, rest = zone_line(line)
+        found = re.match(r"^, type +(\w+) ((?: *\d+ ){11})$", rest)
         assert found, line
-        free[found[1]] = [int(n) for n in found[2].split()]
-    names = lines[8].replace("Number of blocks type", "").split()
-    assert names == list(free), names
-    found = re.match(r"^Node 0, zone +Normal ((?: *\d+ ){3})$", lines[9])
-    return free, dict(zip(names, (int(n) for n in found[1].split())))
+        free.setdefault(zone, {})[found[1]] = [int(n) for n in found[2].split()]
+    names, *lines = tail.splitlines()
+    blocks = {}
+    for line in lines:
+        zone, rest = zone_line(line)
+        assert names.split() == list(free[zone]), names
+        blocks[zone] = dict(zip(names.split(), (int(n) for n in rest.split())))
+    assert list(blocks) == list(free)
+    return free, blocks
+
+
+def zoneinfo(text):
+    """{(node, zone): {name: number}}, of the numbers that are one to a line; `cpus`: its page lists."""
+    zones = {}
+    for line in text.splitlines():
+        if line.startswith("Node "):
+            zone, rest = zone_line(line)
+            assert not rest and zone not in zones, line
+            current = zones[zone] = {"cpus": 0}
+            continue
+        words = line.split()
+        assert line.startswith("  "), line
+        if words[:2] == ["pages", "free"]:
+            current["free"] = int(words[2])
+        elif words[0] == "cpu:":
+            assert int(words[1]) == current["cpus"]
+            current["cpus"] += 1
+        elif words[0] not in ("protection:", "pagesets"):
+            name, value = words
+            current.setdefault(name.rstrip(":"), int(value))
+    return zones
+
+
+def zone_sum(report):
+    """The zones of a JSON report, as if they were one."""
+    sums = {}
+    for zone in report["zones"]:
+        for name, value in zone.items():
+            if isinstance(value, int):
+                sums[name] = sums.get(name, 0) + value
+    sums["free_blocks"] = [sum(n) for n in zip(*(zone["free_blocks"] for zone in report["zones"]))]
+    return sums
 
 
 def vmallocinfo(text):
@@ -204,8 +257,15 @@ def check_books(report):
     assert sorted(books) == sorted(PARTS), books
     assert all(n >= 0 for n in books.values()), books
     assert sum(books.values()) == report["mapped"], (sum(books.values()), report["mapped"])
+    for zone in report["zones"]:
+        untouched = zone["pageblocks"] - zone["online"] - zone["given_back"]
+        free = zone["free_resident_pages"] + zone["free_clean_pages"] + (untouched << 10)
+        assert zone["mapped"] == zone["pageblocks"] - zone["given_back"] << 22, zone
+        assert free <= zone["mapped"] >> 12, zone
+        if report["exact"]:
+            assert sum(n << order for order, n in enumerate(zone["free_blocks"])) == free, zone
     for cache in report["caches"]:
-        assert all(v >= 0 for v in cache.values() if not isinstance(v, str)), cache
+        assert all(v >= 0 for v in cache.values() if isinstance(v, int)), cache
         assert cache["resident_bytes"] <= cache["bytes"], cache
         assert cache["full_slabs"] <= cache["active_slabs"] <= cache["slabs"], cache
         assert (cache["live"] + cache["cached"] + cache["free"]) * cache["size"] <= cache["bytes"], cache

@@ -146,6 +146,19 @@ assert report(b'text') == 0
     assert 32768 < mean <= cache["size"], cache
     line = next(l for l in text.split("requests of")[1].splitlines() if l.startswith(cache["name"] + " "))
     assert abs(int(line.split()[-2]) - 100 * (1 - mean / cache["size"])) < 2 and line.endswith("%"), line
+    script = ASK + """
+libc = ctypes.CDLL(None)
+libc.aligned_alloc.restype = ctypes.c_void_p
+for i in range(1000): libc.aligned_alloc(256, 5000)
+assert report(b'json') == 0
+"""
+    report = json.loads(python(script, "count_requests=1")[0])
+    cache = min((c for c in report["caches"] if c["size"] >= 5000 and c["size"] % 256 == 0 and not c["own"]),
+                key=lambda c: c["size"])
+    assert cache["live"] >= 1000, cache
+    assert cache["requests_total"] >= 1000 and cache["requested_bytes_total"] >= 1000 * 5000, cache
+    values = prometheus(python(script.replace("json", "prometheus"), "count_requests=1")[0])
+    assert values["buddyslab_cache_requested_bytes_total", f'cache="{cache["name"]}"'] >= 1000 * 5000
     output, _ = python(script)
     assert "requests_total" not in output, "nothing is counted unless asked for"
 

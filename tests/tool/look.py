@@ -21,18 +21,39 @@ def case_formats_of_redis():
             caches = slabinfo(command("slabinfo", redis.pid))
             assert caches["kmalloc-64"][2] == 64 and caches["kmalloc-4M"][2] == 4 << 20
             assert sum(c[1] * c[2] for c in caches.values()) > 1 << 20
-            assert sum(buddyinfo(command("buddyinfo", redis.pid))) > 0
+            normal = (0, "Normal")
+            assert sum(buddyinfo(command("buddyinfo", redis.pid))[normal]) > 0
             free, blocks = pagetypeinfo(command("pagetypeinfo", redis.pid))
-            assert blocks["Slab"] > 0 and len(free) == 3
+            assert blocks[normal]["Slab"] > 0 and len(free[normal]) == 3
             vmallocinfo(command("vmallocinfo", redis.pid))
             assert meminfo(command("meminfo", redis.pid))["MemTotal"] > 1000
-            assert "Node 0, zone   Normal\n  pages free" in command("zoneinfo", redis.pid)
+            zone = zoneinfo(command("zoneinfo", redis.pid))[normal]
+            assert 0 < zone["managed"] <= zone["present"] <= zone["spanned"] and zone["cpus"] >= 1
             assert "kmalloc-" in command("stat", redis.pid)
             report = json.loads(command("stat", "--json", redis.pid))
             check_books(report)
             values = prometheus(command("stat", "--prometheus", redis.pid))
             parts = [v for (name, _), v in values.items() if name == "buddyslab_memory_bytes"]
             assert len(parts) == len(PARTS) and sum(parts) == values["buddyslab_mapped_bytes", ""]
+
+
+def agree_about_zones(report, buddy, types, zones):
+    """Four reports of a process at rest say the same about its zones."""
+    orders, zones = buddyinfo(buddy), zoneinfo(zones)
+    free, blocks = pagetypeinfo(types)
+    names = [(zone["node"], zone["name"]) for zone in report["zones"]]
+    assert names == list(orders) == list(free) == list(zones), names
+    for name, zone in zip(names, report["zones"]):
+        assert orders[name] == zone["free_blocks"]
+        untouched = zone["pageblocks"] - zone["online"] - zone["given_back"]
+        typed = [sum(n) for n in zip(*free[name].values())]
+        assert typed == orders[name][:10] + [orders[name][10] - untouched], (typed, orders[name])
+        assert sum(blocks[name].values()) == zone["online"]
+        assert zones[name]["free"] == zone["free_resident_pages"] + zone["free_clean_pages"]
+        assert zones[name]["nr_free_resident"] == zone["free_resident_pages"]
+        assert zones[name]["managed"] == zone["online"] << 10
+        assert zones[name]["present"] << 12 == zone["mapped"]
+        assert zones[name]["cpus"] == (report["threads"] if name == (0, "Normal") else 0)
 
 
 def case_python_at_rest():
@@ -50,15 +71,7 @@ def case_python_at_rest():
             active, objects, size, *_, slabs = caches[cache["name"]]
             assert (active, size, slabs) == (cache["live"], cache["size"], cache["slabs"])
             assert objects == cache["live"] + cache["cached"] + cache["free"]
-        free, blocks = pagetypeinfo(command("pagetypeinfo", python.pid))
-        orders = buddyinfo(command("buddyinfo", python.pid))
-        zone = report["zone"]
-        assert orders == zone["free_blocks"]
-        untouched = zone["pageblocks"] - zone["online"] - zone["given_back"]
-        assert [sum(n) for n in zip(*free.values())] == orders[:10] + [orders[10] - untouched]
-        pages = sum(n << order for order, n in enumerate(orders)) - (untouched << 10)
-        assert pages == zone["free_resident_pages"] + zone["free_clean_pages"]
-        assert sum(blocks.values()) == zone["online"]
+        agree_about_zones(report, *(command(r, python.pid) for r in ("buddyinfo", "pagetypeinfo", "zoneinfo")))
         live = [a for a in vmallocinfo(command("vmallocinfo", python.pid)) if a[2]]
         assert len(live) == report["windows"]["live"]
         assert sum(a[3] for a in live) * 4096 == report["windows"]["live_bytes"] >= 20 << 20
@@ -97,7 +110,7 @@ def case_population():
         windows = report["windows"]
         assert windows["live"] == 1 and windows["live_bytes"] == 9 << 20, windows
         assert windows["cached"] == 1 and windows["cached_bytes"] == 30 << 20, windows
-        assert report["zone"]["run_pages"] == 5
+        assert zone_sum(report)["run_pages"] == 5
 
 
 def case_why():
@@ -212,14 +225,14 @@ def case_other_version():
         magic = b"buddyslab root\0\0"
         places = [i for i in range(len(image)) if image.startswith(magic, i)]
         # the table starts with it: its version and size, which are followed by the layout, come next
-        place = next(i for i in places if struct.unpack_from("<I", image, i + 16)[0] == 1)
+        place = next(i for i in places if struct.unpack_from("<I", image, i + 16)[0] == 2)
         struct.pack_into("<I", image, place + 16, 7)
         image[place + 32:place + 38] = b"9.8.7\0"
         other.write_bytes(image)
         with Load(library=str(other)) as load:
             said = refused("stat", load.pid)
     assert "(load) has another libbuddyslab: version 9.8.7 (layout 7, 0x" in said, said
-    assert "this command reads layout 1, 0x" in said, said
+    assert "this command reads layout 2, 0x" in said, said
 
 
 def case_deleted_library():

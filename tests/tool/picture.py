@@ -34,7 +34,7 @@ def pages_by_cache(data, frame):
         assert sum(n for n, *_ in runs) == 1024, block["start"]
         for n, look, cache, fill in runs:
             if data["holdsObjects"][look]:
-                name = frame["caches"][cache]["name"]
+                name = frame["caches"][str(cache)]["name"]
                 pages[name] = pages.get(name, 0) + n
             assert 0 <= fill <= data["fillSteps"]
     return pages
@@ -51,12 +51,13 @@ def check_page(page, report):
         for i in range(0, len(block["runs"]), 4):
             looks[block["runs"][i + 1]] += block["runs"][i]
     count = dict(zip(data["looks"], looks))
-    zone = report["zone"]
+    zone = zone_sum(report)
     assert len(frame["blocks"]) == zone["online"]
     assert count["free, no memory"] == zone["free_clean_pages"]
     assert count["free, resident"] == zone["free_resident_pages"]
     assert count["run of pages"] == zone["run_pages"]
-    assert count["in a thread's list"] == zone["listed_pages"]
+    assert count["reserve"] == zone["reserve_pages"]
+    assert count["kept by thread"] == report["listed_pages"]
     assert count["lent to window"] * PAGE == report["windows"]["lent_bytes"]
     assert count["on its way"] * PAGE == report["books"]["moving"]
 
@@ -70,7 +71,7 @@ def case_map_page():
         report = json.loads(command("stat", "--json", redis.pid))
         check_page(page, report)
         caches = slabinfo(command("slabinfo", redis.pid))
-        for cache in data_of(page)["frames"][0]["caches"][1:]:
+        for cache in data_of(page)["frames"][0]["caches"].values():
             active, _, size, *_, slabs = caches[cache["name"]]
             assert (cache["live"], cache["size"], cache["slabs"]) == (active, size, slabs), cache
     assert "http" not in page.replace("http://www.w3.org", ""), "it needs nothing from elsewhere"
@@ -100,9 +101,9 @@ def case_map_svg():
         name = "{http://www.w3.org/2000/svg}"
         assert picture.tag == name + "svg"
         titles = [t.text for t in picture.iter(name + "title")]
-        assert len(titles) == report["zone"]["online"]
+        assert len(titles) == zone_sum(report)["online"]
         free = sum(int(re.search(r": (\d+) free pages", t)[1]) for t in titles)
-        assert free == report["zone"]["free_resident_pages"] + report["zone"]["free_clean_pages"]
+        assert free == zone_sum(report)["free_resident_pages"] + zone_sum(report)["free_clean_pages"]
         texts = [t.text for t in picture.iter(name + "text")]
         assert f"The heap of process {load.pid} (load)" in texts
         assert any("9.0 MiB" in t for t in texts) and any("30.0 MiB, kept for reuse" in t for t in texts)
@@ -118,7 +119,7 @@ def case_map_animation():
         assert command("map", "--snapshots", 5, "--every", "0.05", "--output", file, load.pid) == ""
         data = data_of(file.read_text())
         assert len(data["frames"]) == 5
-        times = [f["time"] for f in data["frames"]]
+        times = [f["milliseconds"] for f in data["frames"]]
         assert times == sorted(set(times))
         for frame in data["frames"]:
             pages_by_cache(data, frame)

@@ -66,14 +66,23 @@ TEST_CASE("the kernel's lines, byte for byte")
           "kmalloc-112          100    145    112   48    1 : tunables    0    0    0 : slabdata "
           "     2      3      0\n");
 
-    heap->free_blocks[0][0][0] = 3;
-    heap->free_blocks[1][0][1] = 4;
-    heap->free_blocks[2][10][1] = 12;
-    heap->nr_untouched = 5;
+    zone_figures& normal = heap->zones[malloc_zone];
+    normal.exists = true;
+    normal.free_blocks[0][0][0] = 3;
+    normal.free_blocks[1][0][1] = 4;
+    normal.free_blocks[2][10][1] = 12;
+    normal.nr_untouched = 5;
+    const std::string line = "Node 0, zone   Normal      7      0      0      0      0      0 "
+                             "     0      0      0      0     17 \n";
+    CHECK(report("buddyinfo", *heap) == line);
+    for (const std::uint8_t number :
+         {zone_number(0, zone_type::dma32), zone_number(1, zone_type::movable)})
+        heap->zones[number].exists = true;
+    const std::string zeros = "      0      0      0      0      0      0      0      0      0"
+                              "      0      0 \n";
     CHECK(report("buddyinfo", *heap) ==
-          "Node 0, zone   Normal      7      0      0      0      0      0 "
-          "     0      0      0      0     17 \n");
-    heap->nr_blocks_of_type[2] = 12;
+          "Node 0, zone    DMA32" + zeros + line + "Node 1, zone  Movable" + zeros);
+    normal.nr_blocks_of_type[2] = 12;
     const std::string types = report("pagetypeinfo", *heap);
     CHECK(types.find("Node    0, zone   Normal, type          Run      4      0 ") !=
           std::string::npos);
@@ -91,9 +100,8 @@ TEST_CASE("books that are made of any figures balance")
     c.nr_resident = 1; // fewer than its objects need: pages were read at different times
     c.nr_objects = 292;
     c.nr_free = 2;
-    heap->nr_blocks = 1;
-    heap->arena_bytes = pageblock_size;
-    heap->nr_free_clean = pages_per_pageblock - 8;
+    heap->all.nr_blocks = 1;
+    heap->all.nr_free_clean = pages_per_pageblock - 8;
     const books sum = heap->balance();
     CHECK(sum.live == 290 * 112);
     CHECK(sum.slab_free == 0);

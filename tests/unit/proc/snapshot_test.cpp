@@ -51,6 +51,7 @@ void check_same(const snapshot& seen, const heap_totals& counted)
     CHECK(sum.live + sum.live_windows == counted.in_use());
     CHECK(sum.cached == counted.cached_bytes);
     CHECK(sum.free_pages == counted.nr_pages_free_resident << page_shift);
+    CHECK(sum.reserve == counted.nr_pages_reserve << page_shift);
     CHECK(sum.cached_windows == counted.cached_window_bytes);
     CHECK(sum.moving == 0);
 }
@@ -68,7 +69,7 @@ TEST_CASE("a walk finds what the counters say, to the object")
     release({small.begin() + 1000, small.end()});
     release({large.begin() + 3, large.end()});
     check_same(*look_at_own_heap(), totals_of_heap());
-    CHECK(look_at_own_heap()->nr_run_pages == 5);
+    CHECK(look_at_own_heap()->all.nr_run_pages == 5);
     heap::free(window);
     heap::free(run);
     check_same(*look_at_own_heap(), totals_of_heap());
@@ -88,7 +89,7 @@ TEST_CASE("frames that are lent to a window are counted once")
     const auto seen = look_at_own_heap();
     CHECK(seen->lent_bytes > 0);
     CHECK(seen->lent_bytes ==
-          seen->nr_elsewhere * bytes_per_page - (seen->nr_listed_pages << page_shift));
+          seen->all.nr_elsewhere * bytes_per_page - (seen->nr_listed_pages << page_shift));
     check_same(*seen, totals_of_heap());
     heap::free(window);
     heap::trim(0);
