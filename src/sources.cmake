@@ -137,6 +137,7 @@ set(BUDDYSLAB_COMMAND_SOURCES
     src/tool/process.cpp
     src/tool/reports.cpp
     src/tool/run.cpp
+    src/tool/screen.cpp
     src/tool/target.cpp
     src/tool/top.cpp
     src/tool/why.cpp

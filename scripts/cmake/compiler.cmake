@@ -50,6 +50,9 @@ endfunction()
 
 # Compiles and links the command `buddyslab`: ordinary C++, with exceptions and its own runtime.
 function(buddyslab_compile_command target)
+    find_package(Curses REQUIRED) # for `buddyslab top`
+    target_include_directories(${target} SYSTEM PRIVATE ${CURSES_INCLUDE_DIRS})
+    target_link_libraries(${target} PRIVATE ${CURSES_LIBRARIES})
     target_compile_features(${target} PRIVATE cxx_std_20)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF
         OUTPUT_NAME buddyslab

@@ -1,5 +1,6 @@
 #include <buddyslab/cma.h>
 
+#include "api/start.hpp"
 #include "arena/arena.hpp"
 #include "base/bitops.hpp"
 #include "base/format.hpp"

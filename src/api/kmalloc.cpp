@@ -2,6 +2,7 @@
 #include <buddyslab/vmalloc.h>
 
 #include "api/gfp.hpp"
+#include "api/start.hpp"
 #include "heap/heap.hpp"
 #include "heap/windows.hpp"
 

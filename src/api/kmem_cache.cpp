@@ -1,6 +1,7 @@
 #include <buddyslab/kmem_cache.h>
 
 #include "api/gfp.hpp"
+#include "api/start.hpp"
 #include "base/check.hpp"
 #include "base/format.hpp"
 #include "heap/heap.hpp"

@@ -1,8 +1,7 @@
 #include <buddyslab/malloc.h>
 
-#include "heap/boot.hpp"
+#include "api/start.hpp"
 #include "heap/heap.hpp"
-#include "proc/exit_report.hpp"
 
 #include <cerrno>
 
@@ -10,10 +9,6 @@ static_assert(BSL_MALLOC_ALIGNMENT == bsl::malloc_alignment);
 
 namespace
 {
-
-/// A linker takes of a static library only what is referred to: without this, neither the library's
-/// start nor its report at exit.
-[[gnu::used]] bool (*const start_and_end[])() = {bsl::has_booted, bsl::reports_at_exit};
 
 void* fail(int error)
 {

@@ -1,5 +1,6 @@
 #include <buddyslab/pages.h>
 
+#include "api/start.hpp"
 #include "heap/page_frames.hpp"
 
 #include <cerrno>

@@ -1,5 +1,6 @@
 #include <buddyslab/params.h>
 
+#include "api/start.hpp"
 #include "base/format.hpp"
 #include "config/params.hpp"
 

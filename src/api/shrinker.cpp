@@ -1,5 +1,6 @@
 #include <buddyslab/shrinker.h>
 
+#include "api/start.hpp"
 #include "heap/shrinkers.hpp"
 
 #include <cerrno>

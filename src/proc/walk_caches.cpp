@@ -185,9 +185,8 @@ void walker::walk_thread_programs(const thread_heap& heap, std::uintptr_t at)
 {
     for (unsigned slot = 0; slot < nr_program_caches_max; ++slot) {
         const unsigned number = nr_caches + slot;
-        const bin* mine = to_.caches[number].size == 0
-                              ? nullptr
-                              : bin_of_slot(look::bins_of(heap), slot);
+        const bin* mine =
+            to_.caches[number].size == 0 ? nullptr : bin_of_slot(look::bins_of(heap), slot);
         if (mine == nullptr)
             continue;
         to_.caches[number].nr_cached += walk_bin(*mine, [&](std::uintptr_t object) {

@@ -47,6 +47,20 @@ std::string program_of(int pid)
     return all.substr(all.rfind('/') + 1);
 }
 
+/// The numbers among a folder's names: processes, or threads.
+std::vector<int> numbers_in(const std::string& folder)
+{
+    std::vector<int> all;
+    DIR* entries = opendir(folder.c_str());
+    while (const dirent* entry = entries == nullptr ? nullptr : readdir(entries)) {
+        if (is_number(entry->d_name))
+            all.push_back(std::stoi(entry->d_name));
+    }
+    if (entries != nullptr)
+        closedir(entries);
+    return all;
+}
+
 int find_process(const std::string& who)
 {
     if (is_number(who)) {
@@ -55,17 +69,11 @@ int find_process(const std::string& who)
         return std::stoi(who);
     }
     std::vector<int> found;
-    DIR* proc = opendir("/proc");
-    while (dirent* entry = proc == nullptr ? nullptr : readdir(proc)) {
-        const std::string name = entry->d_name;
-        if (!is_number(name) || std::stoi(name) == getpid())
-            continue;
-        const int pid = std::stoi(name);
-        if (first_line(folder_of(pid) + "/comm") == who || program_of(pid) == who)
+    for (const int pid : numbers_in("/proc")) {
+        if (pid != getpid() &&
+            (first_line(folder_of(pid) + "/comm") == who || program_of(pid) == who))
             found.push_back(pid);
     }
-    if (proc != nullptr)
-        closedir(proc);
     if (found.empty())
         throw failure("there is no process " + who);
     if (found.size() > 1) {
@@ -85,7 +93,10 @@ public:
         pid_ = pid;
         name_ =
             "process " + std::to_string(pid) + " (" + first_line(folder_of(pid) + "/comm") + ")";
-        read_mappings();
+        reader_ = pid;
+        read_mappings(folder_of(pid));
+        if (mappings_.empty())
+            find_living_thread();
         if (mappings_.empty())
             check_access();
         char byte = 0;
@@ -96,9 +107,9 @@ public:
     }
 
 private:
-    void read_mappings()
+    void read_mappings(const std::string& folder)
     {
-        std::ifstream maps(folder_of(pid_) + "/maps");
+        std::ifstream maps(folder + "/maps");
         for (std::string line; std::getline(maps, line);) {
             mapping m{};
             char dash = 0;
@@ -107,6 +118,17 @@ private:
             words >> std::hex >> m.start >> dash >> m.end >> rights >> m.offset >> device >> inode;
             std::getline(words >> std::ws, m.file);
             mappings_.push_back(m);
+        }
+    }
+
+    /// If the first thread has ended and others have not, the memory is theirs.
+    void find_living_thread()
+    {
+        for (const int task : numbers_in(folder_of(pid_) + "/task")) {
+            read_mappings(folder_of(pid_) + "/task/" + std::to_string(task));
+            reader_ = task;
+            if (!mappings_.empty())
+                return;
         }
     }
 
@@ -136,16 +158,19 @@ private:
             refused();
         if (errno == ESRCH || access(folder_of(pid_).c_str(), F_OK) != 0)
             throw failure(name_ + " has ended");
-        throw failure("the heap of " + name_ + " could not be read: " + std::strerror(errno));
+        throw failure("the heap of " + name_ + " could not be read: " + std::strerror(errno) +
+                      " (does it run another program by now?)");
     }
 
     bool read(std::uintptr_t from, void* to, std::size_t size) override
     {
         const iovec here{to, size};
         const iovec there{reinterpret_cast<void*>(from), size};
-        const ssize_t n = process_vm_readv(pid_, &here, 1, &there, 1, 0);
+        const ssize_t n = process_vm_readv(reader_, &here, 1, &there, 1, 0);
         return n >= 0 && static_cast<std::size_t>(n) == size;
     }
+
+    int reader_ = 0; ///< the thread by whose number the memory is read
 };
 
 } // namespace

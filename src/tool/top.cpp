@@ -1,23 +1,19 @@
 /*
  * The caches of a process, live, in the manner of slabtop.
  *
- * The screen is written by control sequences that every terminal of today understands (ECMA-48), so
- * that the command needs no library for it.
+ *     rows      few: the title goes first, then what slabtop has in its head
+ *     columns   few: what a cache has and how much it is used; the name is cut off
  */
 #include "tool/commands.hpp"
+#include "tool/screen.hpp"
 #include "tool/target.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
+#include <cctype>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
-#include <poll.h>
 #include <sstream>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <unistd.h>
 
 namespace bsl::tool
 {
@@ -100,10 +96,11 @@ constexpr sort_key sort_keys[] = {
     {'w', "waste", waste_of},
 };
 
-const sort_key* find_key(char key)
+/// In either case, as slabtop's.
+const sort_key* find_key(int key)
 {
     for (const sort_key& k : sort_keys) {
-        if (k.key == key)
+        if (k.key == std::tolower(key))
             return &k;
     }
     return nullptr;
@@ -148,11 +145,11 @@ double rate(std::uint64_t before, std::uint64_t after, double seconds)
     return seconds <= 0 ? 0 : (static_cast<double>(after) - static_cast<double>(before)) / seconds;
 }
 
-std::vector<std::string> head_lines(const target& of, const moment& last, const moment& before,
-                                    const sort_key& by)
+using lines = std::vector<std::string>;
+
+/// What slabtop says first.
+lines slabtop_lines(const snapshot& heap)
 {
-    const snapshot& heap = last.heap;
-    const books sum = heap.balance();
     std::size_t live = 0, objects = 0, active = 0, slabs = 0, bytes = 0, live_bytes = 0;
     for (const cache_figures& c : heap.caches) {
         live += c.nr_live();
@@ -162,17 +159,24 @@ std::vector<std::string> head_lines(const target& of, const moment& last, const 
         bytes += c.bytes();
         live_bytes += c.live_bytes();
     }
-    const double seconds = before.time == 0 ? 0 : last.time - before.time;
-    const std::size_t in_use = sum.live + sum.live_windows;
-    const std::size_t kept = sum.slab_free + sum.free_pages + sum.cached_windows;
     return {
-        line(" %s: %zu threads, sorted by %s", of.name().c_str(), heap.nr_threads, by.name),
         line(" Active / Total Objects (%% used)    : %zu / %zu (%.1f%%)", live, objects,
              percent(live, objects)),
         line(" Active / Total Slabs (%% used)      : %zu / %zu (%.1f%%)", active, slabs,
              percent(active, slabs)),
         line(" Active / Total Size (%% used)       : %zuK / %zuK (%.1f%%)", in_kib(live_bytes),
              in_kib(bytes), percent(live_bytes, bytes)),
+    };
+}
+
+lines memory_lines(const moment& last, const moment& before)
+{
+    const snapshot& heap = last.heap;
+    const books sum = heap.balance();
+    const double seconds = before.time == 0 ? 0 : last.time - before.time;
+    const std::size_t in_use = sum.live + sum.live_windows;
+    const std::size_t kept = sum.slab_free + sum.free_pages + sum.reserve + sum.cached_windows;
+    return {
         line(" KiB: %zu live, %zu cached, %zu free, %zu returned, %zu mapped", in_kib(in_use),
              in_kib(sum.cached), in_kib(kept), in_kib(sum.returned), in_kib(sum.mapped)),
         line(" Per second: %.0f faults, %.0f KiB returned, %.0f windows made, %.0f reused",
@@ -180,113 +184,72 @@ std::vector<std::string> head_lines(const target& of, const moment& last, const 
              rate(before.heap.returned_bytes, heap.returned_bytes, seconds) / kib,
              rate(before.heap.vmalloc.made, heap.vmalloc.made, seconds),
              rate(before.heap.vmalloc.reused, heap.vmalloc.reused, seconds)),
-        "",
-        "    LIVE  CACHED    FREE  USE    SIZE SLABS     KiB WASTE-K  LIVE/s NAME",
     };
 }
 
-std::string cache_line(const cache_figures& c, const cache_figures& before, double seconds)
+constexpr std::size_t narrow_columns = 72;
+constexpr std::size_t all_lines_rows = 14; ///< below, slabtop's three lines are left out
+constexpr std::size_t memory_lines_rows = 7;
+
+std::string title(std::size_t columns)
 {
-    return line("%8zu%8zu%8zu%4zu%%%8zu%6zu%8zu%8zu%8.0f %s", c.nr_live(), c.nr_cached, c.nr_free,
-                use_of(c), c.size, c.nr_slabs, in_kib(c.bytes()), in_kib(waste_of(c)),
-                rate(before.nr_live(), c.nr_live(), seconds), c.name);
+    return columns < narrow_columns
+               ? "    LIVE  USE     KiB NAME"
+               : "    LIVE  CACHED    FREE  USE    SIZE SLABS     KiB WASTE-K  LIVE/s NAME";
 }
 
-/// The whole screen; at most `rows` lines, 0 for all.
-std::vector<std::string> screen(const target& of, const moment& last, const moment& before,
-                                const sort_key& by, std::size_t rows)
+std::string cache_line(const cache_figures& c, const cache_figures& before, double seconds,
+                       std::size_t columns)
 {
-    std::vector<std::string> lines = head_lines(of, last, before, by);
+    if (columns < narrow_columns)
+        return line("%8zu%4zu%%%8zu ", c.nr_live(), use_of(c), in_kib(c.bytes()));
+    return line("%8zu%8zu%8zu%4zu%%%8zu%6zu%8zu%8zu%8.0f ", c.nr_live(), c.nr_cached, c.nr_free,
+                use_of(c), c.size, c.nr_slabs, in_kib(c.bytes()), in_kib(waste_of(c)),
+                rate(before.nr_live(), c.nr_live(), seconds));
+}
+
+/// "request,answer": a cache that was merged serves under all these names.
+std::string names_of(const snapshot& heap, const cache_figures& c)
+{
+    std::string all = c.name;
+    heap.for_each_alias(c, [&all](std::string_view name) { (all += ",") += name; });
+    return all;
+}
+
+struct picture
+{
+    lines text;
+    std::size_t title_row;
+};
+
+/// The whole screen, as much of it as `rows` and `columns` show.
+picture draw(const target& of, const moment& last, const moment& before, const sort_key& by,
+             std::size_t rows, std::size_t columns)
+{
+    picture drawn{};
+    lines& text = drawn.text;
+    text.push_back(
+        line(" %s: %zu threads, sorted by %s", of.name().c_str(), last.heap.nr_threads, by.name));
+    const auto add = [&text](const lines& more) {
+        text.insert(text.end(), more.begin(), more.end());
+    };
+    if (rows >= all_lines_rows)
+        add(slabtop_lines(last.heap));
+    if (rows >= memory_lines_rows)
+        add(memory_lines(last, before));
+    if (rows >= all_lines_rows)
+        text.emplace_back();
+    drawn.title_row = text.size();
+    text.push_back(title(columns));
     const double seconds = before.time == 0 ? 0 : last.time - before.time;
     for (const cache_figures* c : sorted(last.heap, by)) {
-        if (rows != 0 && lines.size() >= rows)
+        if (text.size() >= rows)
             break;
-        lines.push_back(cache_line(*c, before.heap.caches[c - last.heap.caches], seconds));
+        const cache_figures& then = before.heap.caches[c - last.heap.caches];
+        text.push_back(cache_line(*c, then, seconds, columns) + names_of(last.heap, *c));
     }
-    return lines;
+    return drawn;
 }
-
-// --- the terminal ------------------------------------------------------------------------------
-
-volatile std::sig_atomic_t ended_by = 0;
-
-/// Characters as they are typed, a screen of our own, no cursor; all of it undone at the end.
-class terminal
-{
-public:
-    terminal()
-    {
-        if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0)
-            throw failure("top needs a terminal; --once prints one screen without");
-        tcgetattr(STDIN_FILENO, &before_);
-        termios raw = before_;
-        raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-        raw.c_cc[VMIN] = 0;
-        raw.c_cc[VTIME] = 0;
-        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-        struct sigaction action
-        {};
-        action.sa_handler = [](int signal) { ended_by = signal; };
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-            sigaction(signal, &action, nullptr);
-        action.sa_handler = [](int) {}; // only to end the waiting
-        sigaction(SIGWINCH, &action, nullptr);
-        put("\033[?1049h\033[?25l");
-    }
-    ~terminal()
-    {
-        put("\033[?25h\033[?1049l");
-        tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-    }
-    terminal(const terminal&) = delete;
-    terminal& operator=(const terminal&) = delete;
-
-    void size(std::size_t& rows, std::size_t& columns) const
-    {
-        winsize now{};
-        const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &now) == 0 && now.ws_row != 0;
-        rows = known ? now.ws_row : 24;
-        columns = known ? now.ws_col : 80;
-    }
-
-    void show(const std::vector<std::string>& lines, std::size_t columns) const
-    {
-        std::string text = "\033[H";
-        for (std::size_t i = 0; i < lines.size(); ++i) {
-            const bool is_title =
-                i + 1 < lines.size() && lines[i].find("LIVE  CACHED") != std::string::npos;
-            std::string cut = lines[i].substr(0, columns);
-            if (is_title)
-                cut = "\033[7m" + cut + std::string(columns - std::min(columns, cut.size()), ' ') +
-                      "\033[0m";
-            text += cut + "\033[K" + (i + 1 < lines.size() ? "\r\n" : "");
-        }
-        put(text + "\033[J");
-    }
-
-    /// The key that was pressed within the time; 0 for none.
-    char key(double seconds) const
-    {
-        pollfd in{STDIN_FILENO, POLLIN, 0};
-        char c = 0;
-        if (poll(&in, 1, static_cast<int>(seconds * 1000)) > 0 && read(STDIN_FILENO, &c, 1) <= 0)
-            ended_by = SIGHUP; // nobody is there any more
-        return c;
-    }
-
-private:
-    static void put(const std::string& text)
-    {
-        for (std::size_t done = 0; done < text.size();) {
-            const ssize_t n = write(STDOUT_FILENO, text.data() + done, text.size() - done);
-            if (n < 0 && errno != EINTR)
-                return;
-            done += n > 0 ? static_cast<std::size_t>(n) : 0;
-        }
-    }
-
-    termios before_{};
-};
 
 void take(target& of, moment& to)
 {
@@ -297,24 +260,24 @@ void take(target& of, moment& to)
 
 void watch_until_quit(target& of, const sort_key* by, double delay)
 {
-    const terminal screen_of_ours;
+    screen shown;
     auto last = std::make_unique<moment>();
     auto before = std::make_unique<moment>();
     take(of, *last);
-    while (ended_by == 0) {
-        std::size_t rows = 0;
-        std::size_t columns = 0;
-        screen_of_ours.size(rows, columns);
-        screen_of_ours.show(screen(of, *last, *before, *by, rows), columns);
-        const char key = screen_of_ours.key(delay);
-        if (key == 'q' || key == 'Q')
+    double next = now() + delay;
+    for (;;) {
+        const picture drawn = draw(of, *last, *before, *by, shown.rows(), shown.columns());
+        shown.show(drawn.text, drawn.title_row);
+        const int key = shown.key(next - now());
+        if (key == screen::ended || key == 'q' || key == 'Q')
             return;
-        if (const sort_key* other = find_key(key)) {
+        if (const sort_key* other = find_key(key))
             by = other; // the same figures, in another order
+        if (key != ' ' && now() < next)
             continue;
-        }
         std::swap(last, before);
         take(of, *last);
+        next = now() + delay;
     }
 }
 
@@ -323,21 +286,22 @@ void watch_until_quit(target& of, const sort_key* by, double delay)
 int watch(const words& arguments)
 {
     const options given(arguments, {"once", "o", "sort=", "s=", "delay=", "d="});
-    const std::string usage = "top [--once] [--sort KEY] [--delay SECONDS] PID | PROGRAM";
+    const std::string usage = "top [--once] [--sort KEY] [--delay SECONDS] PID";
     const auto of = target::process(given.operand(usage));
     const std::string key = given.value("sort", given.value("s", "c"));
     const sort_key* by = key.size() == 1 ? find_key(key[0]) : nullptr;
     if (by == nullptr)
         throw failure("there is no key '" + key + "' to sort by; there are a b c l v n o p s u w");
     if (!given.has("once") && !given.has("o")) {
-        watch_until_quit(*of, by, given.has("d") ? given.number("d", 1) : given.number("delay", 1));
+        watch_until_quit(*of, by, given.number(given.has("d") ? "d" : "delay", 1));
         return 0;
     }
     auto last = std::make_unique<moment>();
     take(*of, *last);
-    for (const std::string& text : screen(*of, *last, moment{}, *by, 0))
+    const auto before = std::make_unique<moment>();
+    for (const std::string& text : draw(*of, *last, *before, *by, SIZE_MAX, SIZE_MAX).text)
         std::puts(text.c_str());
-    return 0;
+    return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
 } // namespace bsl::tool

@@ -12,6 +12,8 @@ import time
 COMMAND = os.environ["BUDDYSLAB_COMMAND"]
 LIBRARY = os.environ["BUDDYSLAB_LIB"]
 LOAD = os.environ["BUDDYSLAB_LOAD"]
+KERNEL = os.environ["BUDDYSLAB_KERNEL"]
+STATIC = os.environ["BUDDYSLAB_STATIC"]
 PARTS = ("live cached slab_free free_pages reserve live_windows cached_windows metadata returned moving").split()
 
 
@@ -28,8 +30,8 @@ def command(*arguments, status=0, environment=None):
 class Load:
     """The program load.c, on the library, as long as the with statement lasts."""
 
-    def __init__(self, threads=0, *more, library=LIBRARY, parameters=None):
-        self.arguments = [LOAD, str(threads), *more]
+    def __init__(self, threads=0, *more, library=LIBRARY, parameters=None, program=LOAD):
+        self.arguments = [program, str(threads), *more]
         self.environment = dict(os.environ, LD_PRELOAD=library)
         if parameters:
             self.environment["BUDDYSLAB"] = parameters
@@ -54,6 +56,14 @@ class Load:
             self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             pipe.close()
+
+
+class Kernel(Load):
+    """The program kernel.c, which is linked with the library, or with a static one."""
+
+    def __init__(self, program=KERNEL):
+        self.arguments = [program]
+        self.environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
 
 
 class Redis:

@@ -319,4 +319,5 @@ def case_file_for_prometheus():
         assert prometheus(file.read_text())["buddyslab_mapped_bytes", ""] > 40 << 20
 
 
-run_case(globals())
+if __name__ == "__main__":
+    run_case(globals())

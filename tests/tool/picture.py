@@ -233,4 +233,5 @@ def case_top_once():
         assert "there is no key 'x' to sort by" in command("top", "--sort", "x", load.pid, status=2)
 
 
-run_case(globals())
+if __name__ == "__main__":
+    run_case(globals())

@@ -207,6 +207,28 @@ TEST_CASE("object caches of the program are counted like malloc's classes, under
     CHECK(find_cache(*seen, "conn") == nullptr);
 }
 
+TEST_CASE("what threads keep of hundreds of caches is seen")
+{
+    std::vector<bsl_kmem_cache*> caches;
+    for (unsigned i = 0; i < nr_near_caches + 70; ++i) {
+        const std::string name = "c" + std::to_string(i);
+        caches.push_back(bsl_kmem_cache_create(name.c_str(), 32, 0, BSL_SLAB_NO_MERGE, nullptr));
+        void* objects[10];
+        for (void*& object : objects)
+            object = bsl_kmem_cache_alloc(caches[i], BSL_GFP_KERNEL);
+        for (unsigned n = 0; n < 7; ++n)
+            bsl_kmem_cache_free(caches[i], objects[n]);
+    }
+    const auto seen = look_at_own_heap();
+    check_books(*seen);
+    for (unsigned i = 0; i < caches.size(); ++i) {
+        const cache_figures* found = find_cache(*seen, "c" + std::to_string(i));
+        REQUIRE(found != nullptr);
+        CHECK(found->nr_live() == 3);
+        CHECK(found->nr_cached >= 7);
+    }
+}
+
 TEST_CASE("caches that were merged are one, with the other names as aliases")
 {
     std::vector<bsl_kmem_cache*> caches;

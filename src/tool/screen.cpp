@@ -1,0 +1,99 @@
+#include "tool/screen.hpp"
+
+#include "tool/target.hpp"
+
+#define NCURSES_NOMACROS
+#include <curses.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <poll.h>
+#include <unistd.h>
+
+/// Of <term.h>, which makes macros of words such as "lines" and "columns".
+extern "C" char* tigetstr(const char* capability);
+
+namespace bsl::tool
+{
+
+namespace
+{
+
+volatile std::sig_atomic_t asked_to_end = 0;
+
+constexpr double wait_max = 3600; // seconds: what poll() counts is an int
+
+std::string type_of_terminal()
+{
+    const char* type = std::getenv("TERM");
+    return type == nullptr ? "" : type;
+}
+
+} // namespace
+
+screen::screen()
+{
+    if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0)
+        throw failure("top needs a terminal; --once prints one screen without");
+    terminal_ = newterm(nullptr, stdout, stdin);
+    if (terminal_ == nullptr || tigetstr("cup") == nullptr) {
+        if (terminal_ != nullptr)
+            endwin();
+        throw failure("top cannot use a terminal of type '" + type_of_terminal() +
+                      "' (TERM); --once prints one screen without");
+    }
+    cbreak();
+    noecho();
+    curs_set(0);
+    nodelay(stdscr, true);
+    struct sigaction action = {};
+    action.sa_handler = [](int) { asked_to_end = 1; };
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+        sigaction(signal, &action, nullptr);
+}
+
+screen::~screen()
+{
+    endwin();
+    delscreen(static_cast<SCREEN*>(terminal_));
+}
+
+std::size_t screen::rows() const
+{
+    return static_cast<std::size_t>(std::max(1, getmaxy(stdscr)));
+}
+
+std::size_t screen::columns() const
+{
+    return static_cast<std::size_t>(std::max(1, getmaxx(stdscr)));
+}
+
+void screen::show(const std::vector<std::string>& lines, std::size_t title_row)
+{
+    werase(stdscr);
+    for (std::size_t row = 0; row < std::min(lines.size(), rows()); ++row) {
+        std::string text = lines[row].substr(0, columns());
+        if (row == title_row) {
+            text.resize(columns(), ' ');
+            wattr_on(stdscr, WA_REVERSE, nullptr);
+        }
+        mvwaddnstr(stdscr, static_cast<int>(row), 0, text.c_str(), static_cast<int>(text.size()));
+        wattr_off(stdscr, WA_REVERSE, nullptr);
+    }
+    wrefresh(stdscr);
+}
+
+int screen::key(double seconds)
+{
+    pollfd in{STDIN_FILENO, POLLIN, 0};
+    const double wait = std::clamp(seconds, 0.0, wait_max);
+    const bool any = poll(&in, 1, static_cast<int>(wait * 1000)) > 0;
+    const int key = wgetch(stdscr); // a change of size is one, too
+    if (asked_to_end != 0 || (any && key == ERR))
+        return ended;
+    return key == ERR || key == KEY_RESIZE ? nothing : key;
+}
+
+} // namespace bsl::tool
