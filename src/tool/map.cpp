@@ -82,6 +82,8 @@ std::string colour_of(look_of look, std::size_t size, unsigned fill)
         return "#f4f4f0";
     case look_of::free_resident:
         return "#c9c7bd";
+    case look_of::listed:
+        return "#9b988c";
     case look_of::own:
         return "#444444";
     case look_of::single:
@@ -89,13 +91,11 @@ std::string colour_of(look_of look, std::size_t size, unsigned fill)
     case look_of::run:
         return "#b05f97";
     case look_of::reserve:
-        return "#5f9eb0";
-    case look_of::listed:
-        return "#a8a68c";
+        return "#4b1d6e";
     case look_of::lent:
-        return "#e8d27a";
+        return "#e6b8ec";
     case look_of::moving:
-        return "#ff5050";
+        return "#ff00c8";
     case look_of::slab:
         break;
     }

@@ -15,6 +15,10 @@ void draw_svg(std::ostream& to, const target& of, const heap_image& image);
 /// A page that needs nothing else: the images one after the other, to zoom into and to point at.
 void draw_page(std::ostream& to, const target& of, const std::vector<heap_image>& images);
 
+/// Sizes of objects that a legend shows, and how full their slabs are.
+inline constexpr std::size_t sizes_in_legend[] = {16, 64, 256, 1024, 4096, 32768};
+inline constexpr unsigned fills_in_legend[] = {1, fill_steps / 2, fill_steps};
+
 /// "12.5 MiB"
 std::string human(std::size_t bytes);
 

@@ -27,7 +27,8 @@ body { margin: 0; font: 13px sans-serif; color: #222; background: #fff; display:
 header { padding: 10px 16px 6px; }
 h1 { font-size: 18px; margin: 0 0 4px; }
 #legend span { display: inline-block; margin-right: 14px; white-space: nowrap; }
-#legend i { display: inline-block; width: 11px; height: 11px; border: 1px solid #999; margin-right: 4px; }
+#legend i { display: inline-block; width: 11px; height: 11px; border: 1px solid #999; margin-right: 4px; vertical-align: -1px; }
+#legend i + i { margin-left: -4px; }
 main { flex: 1; display: flex; min-height: 0; }
 #view { flex: 1; position: relative; overflow: hidden; background: #fafafa; cursor: grab; }
 #tip { position: absolute; pointer-events: none; background: #222; color: #fff; padding: 4px 7px; border-radius: 3px;
@@ -80,6 +81,10 @@ function figuresOf(frame) {
                 byCache.set(cache, (byCache.get(cache) || 0) + n);
         }
     return {byCache, byLook};
+}
+
+function plain(text) {
+    return text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 }
 
 function human(bytes) {
@@ -160,7 +165,7 @@ function show(n) {
         (frame.knowsHuge ? `${human(frame.huge)} (framed in gold).` : "not told by this kernel.");
     const figures = [...byCache].sort((a, b) => b[1] - a[1]).map(([cache, pages]) => {
         const c = frame.caches[cache];
-        return `<tr><td>${c.name}<td>${pages}<td>${human(pages * 4096)}<td>${c.live}<td>${c.slabs}</tr>`;
+        return `<tr><td>${plain([c.name, ...c.aliases].join(", "))}<td>${pages}<td>${human(pages * 4096)}<td>${c.live}<td>${c.slabs}</tr>`;
     });
     document.getElementById("figures").innerHTML = "<tr><th>cache<th>pages<th>memory<th>live<th>slabs</tr>" + figures.join("");
     document.getElementById("windows").innerHTML = frame.windows.map(w => `<tr><td>${w.start}<td>${human(w.size)}<td>` +
@@ -197,11 +202,12 @@ view.addEventListener("mousemove", event => {
     const [look, cache, fill] = found.page, c = data.frames[current].caches[cache];
     const address = "0x" + (BigInt(found.block.start) + BigInt(found.index) * 4096n).toString(16);
     tip.textContent = `${address}\n${data.looks[look]}` +
-        (data.holdsObjects[look] ? `: ${c.name}` : "") +
+        (data.holdsObjects[look] ? `: ${[c.name, ...c.aliases].join(", ")}` : "") +
         (data.isSlab[look] ? `, ${Math.round(fill * 100 / data.fillSteps)} % in use` : "") +
-        `\npage ${found.index} of pageblock ${found.block.start}\n${found.block.free} pages free, ` +
+        `\npage ${found.index} of pageblock ${found.block.start}, ${data.zones[found.block.zone]}\n` +
+        `${found.block.free} pages free, ` +
         (found.block.order < 0 ? "no free block" : `largest free block of order ${found.block.order}`);
-    tip.style.left = Math.min(x + 14, view.clientWidth - 300) + "px";
+    tip.style.left = Math.min(x + 14, view.clientWidth - 420) + "px";
     tip.style.top = Math.min(y + 14, view.clientHeight - 80) + "px";
 });
 view.addEventListener("mouseleave", () => tip.style.display = "none");
@@ -226,8 +232,9 @@ document.getElementById("frame").addEventListener("input", event => show(Number(
 document.getElementById("title").textContent = "The heap of " + data.name;
 document.getElementById("legend").innerHTML = data.looks.map((name, look) =>
     `<span><i style="background:${colour(look, 256, data.fillSteps)}"></i>${name}</span>`).join("") +
-    "<br>Slabs: red small objects to blue large ones; the darker, the fuller. Each square is a pageblock: 4 MiB, " +
-    "1024 pages. Wheel: zoom; drag: move.";
+    "<br>Slabs by size of object and how full they are: " + data.sizes.map(size => "<span>" + data.fills.map(fill =>
+    `<i style="background:${colour(data.isSlab.indexOf(true), size, fill)}"></i>`).join("") + human(size) + "</span>").join("") +
+    "<br>Each square is a pageblock: 4 MiB, 1024 pages. Wheel: zoom; drag: move; point at a page.";
 document.getElementById("player").hidden = data.frames.length < 2;
 document.getElementById("frame").max = data.frames.length - 1;
 const fit = images[0] = imageOf(data.frames[0]);
@@ -326,6 +333,16 @@ void put_data(stream& to, const target& of, const std::vector<heap_image>& image
     json_object o(to);
     o.text("name", of.name()).text("version", of.root().library_version);
     o.number("fillSteps", fill_steps);
+    {
+        json_list sizes(o.member("sizes"));
+        for (const std::size_t size : sizes_in_legend)
+            sizes.next().decimal(size);
+    }
+    {
+        json_list fills(o.member("fills"));
+        for (const unsigned fill : fills_in_legend)
+            fills.next().decimal(fill);
+    }
     put_looks(o, "looks", [](stream& out, look_of look) {
         put_quoted(out, names_of_looks[static_cast<unsigned>(look)]);
     });

@@ -16,10 +16,11 @@ namespace
 constexpr unsigned pages_a_row = 32;
 constexpr unsigned page_pixels = 4;
 constexpr unsigned block_pixels = pages_a_row * page_pixels;
-constexpr unsigned gap = 14;
+constexpr unsigned gap = 10;
+constexpr unsigned row_gap = 16; ///< room for an address
 constexpr unsigned margin = 20;
 constexpr unsigned width = 1000;
-constexpr unsigned legend_height = 130;
+constexpr unsigned legend_height = 140;
 constexpr unsigned bar_height = 16;
 constexpr unsigned blocks_a_row = (width - 2 * margin + gap) / (block_pixels + gap);
 
@@ -34,6 +35,23 @@ void text(std::ostream& to, double x, double y, const std::string& what, unsigne
 {
     to << "<text x='" << x << "' y='" << y << "' font-size='" << size << "'>" << escaped(what)
        << "</text>\n";
+}
+
+/// How slabs are coloured.
+void draw_scale(std::ostream& to)
+{
+    constexpr unsigned y = 116;
+    unsigned x = margin;
+    text(to, x, y + 10, "Slabs by size of object and how full they are:");
+    x += 265;
+    for (const std::size_t size : sizes_in_legend) {
+        for (const unsigned fill : fills_in_legend) {
+            rectangle(to, x, y, 12, 12, colour_of(look_of::slab, size, fill), " stroke='#999'");
+            x += 12;
+        }
+        text(to, x + 4, y + 10, human(size));
+        x += 66;
+    }
 }
 
 void draw_legend(std::ostream& to, const target& of, const heap_image& image)
@@ -51,19 +69,14 @@ void draw_legend(std::ostream& to, const target& of, const heap_image& image)
              (image.knows_huge_pages ? human(image.huge_bytes) + " (framed in gold)"
                                      : std::string("not told by this kernel")));
     unsigned x = margin;
-    unsigned y = 78;
     for (unsigned i = 0; i < nr_looks; ++i) {
+        const unsigned y = 78 + i / 5 * 18;
+        x = i % 5 == 0 ? margin : x + 185;
         rectangle(to, x, y, 12, 12, colour_of(static_cast<look_of>(i)), " stroke='#999'");
         text(to, x + 17, y + 10, names_of_looks[i]);
-        x += 185;
-        if (i == 4) {
-            x = margin;
-            y += 18;
-        }
     }
-    text(to, margin, y + 32,
-         "Slabs: red small objects to blue large ones; the darker, the fuller.  Each square is a "
-         "pageblock: 4 MiB, 1024 pages.");
+    draw_scale(to);
+    text(to, margin, 148, "Each square is a pageblock: 4 MiB, 1024 pages.");
 }
 
 std::string colour_of(const snapshot& heap, const page_image& page)
@@ -97,7 +110,8 @@ void draw_block(std::ostream& to, const snapshot& heap, const block_image& block
     std::snprintf(label, sizeof label, "%#llx", static_cast<unsigned long long>(block.start));
     to << "<rect x='" << x << "' y='" << y << "' width='" << block_pixels << "' height='"
        << block_pixels << "' fill='none' stroke='#888'><title>" << label << ": " << block.nr_free
-       << " free pages</title></rect>\n";
+       << " free pages, zone " << name_of_zone(block.zone) << " of node "
+       << node_of_zone(block.zone) << "</title></rect>\n";
     text(to, x, y + block_pixels + 9, label, 8);
 }
 
@@ -122,7 +136,7 @@ void draw_svg(std::ostream& to, const target& of, const heap_image& image)
     const auto windows = static_cast<unsigned>(image.windows.size());
     const unsigned rows = (blocks + blocks_a_row - 1) / blocks_a_row;
     const unsigned top = legend_height + margin;
-    const unsigned below = top + rows * (block_pixels + gap) + margin;
+    const unsigned below = top + rows * (block_pixels + row_gap) + margin;
     const unsigned height = below + (windows == 0 ? 0 : 20 + windows * (bar_height + 4)) + margin;
     to << "<svg xmlns='http://www.w3.org/2000/svg' width='" << width << "' height='" << height
        << "' viewBox='0 0 " << width << " " << height
@@ -132,7 +146,7 @@ void draw_svg(std::ostream& to, const target& of, const heap_image& image)
     for (unsigned i = 0; i < blocks; ++i)
         draw_block(to, image.heap, image.blocks[i],
                    margin + i % blocks_a_row * (block_pixels + gap),
-                   top + i / blocks_a_row * (block_pixels + gap));
+                   top + i / blocks_a_row * (block_pixels + row_gap));
     std::size_t largest = 1;
     for (const window_image& w : image.windows)
         largest = std::max(largest, w.size);

@@ -127,25 +127,110 @@ def case_map_animation():
         assert "make an animation, which is HTML" in command("map", "--snapshots", 2, load.pid, status=2)
 
 
-def case_map_in_chromium():
-    """A browser draws the page, and its figures are those of slabinfo."""
+# What a person does with the page, by events, and what is to be seen then: on the page itself, where --dump-dom
+# finds it.  A page's colour is read back from the canvas.
+USE = """<script>
+function point(x, y, more) {
+    const box = view.getBoundingClientRect();
+    view.dispatchEvent(new MouseEvent("mousemove", {clientX: box.left + x, clientY: box.top + y, ...more}));
+    return tip.style.display === "none" ? null : tip.textContent;
+}
+function middle(b, index) {
+    const wide = columns(data.frames[current]);
+    return [left + (b % wide * CELL + index % SIDE + 0.5) * scale,
+            top_ + (Math.floor(b / wide) * CELL + Math.floor(index / SIDE) + 0.5) * scale];
+}
+function painted(x, y) {
+    const [r, g, b] = context.getImageData(Math.floor(x), Math.floor(y), 1, 1).data;
+    return [r, g, b];
+}
+function wanted(page) {
+    const c = data.frames[current].caches[page[1]], box = document.createElement("canvas").getContext("2d");
+    box.fillStyle = colour(page[0], c ? c.size : 0, page[2]);
+    box.fillRect(0, 0, 1, 1);
+    return [...box.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}
+const seen = {pages: [], frames: [current]};
+data.frames[0].blocks.forEach((block, b) => {
+    const pages = pagesOf(block);
+    for (let i = 33; i < 1024; i += 97) {
+        const [x, y] = middle(b, i);
+        if (x < view.clientWidth && y < view.clientHeight)
+            seen.pages.push({block: b, index: i, look: data.looks[pages[i][0]], tip: point(x, y), painted: painted(x, y),
+                             wanted: wanted(pages[i])});
+    }
+});
+seen.beside = point(1, 1);
+const [x, y] = middle(0, 500), scaleBefore = scale;
+const tipBefore = point(x, y), box = view.getBoundingClientRect();
+for (let i = 0; i < 3; i++)
+    view.dispatchEvent(new WheelEvent("wheel", {deltaY: -300, clientX: box.left + x, clientY: box.top + y}));
+seen.zoom = {factor: scale / scaleBefore, same: point(x, y) === tipBefore, painted: painted(x, y), wanted:
+    wanted(pagesOf(data.frames[0].blocks[0])[500])};
+const leftBefore = left;
+point(x, y, {buttons: 1, movementX: 40, movementY: 0});
+seen.dragged = left - leftBefore;
+document.getElementById("frame").value = data.frames.length - 1;
+document.getElementById("frame").dispatchEvent(new Event("input"));
+seen.last = [current, document.getElementById("when").textContent];
+document.getElementById("play").click();
+const original = show;
+setTimeout(() => {
+    document.getElementById("play").click();
+    seen.played = [current, playing];
+    const result = document.createElement("script");
+    result.type = "application/json";
+    result.id = "seen";
+    result.textContent = JSON.stringify(seen);
+    document.body.append(result);
+}, 750);
+</script>
+"""
+
+
+def browse(folder, page, *options):
     browser = next((b for b in ("chromium", "chromium-browser", "google-chrome") if shutil.which(b)), None)
     assert browser, "this test is registered only where there is one"
+    file = pathlib.Path(folder) / "page.html"
+    file.write_text(page)
+    return subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,800",
+                           f"--user-data-dir={folder}/profile", *options, file.as_uri()], capture_output=True, text=True,
+                          timeout=120).stdout
+
+
+def case_map_in_chromium():
+    """A browser draws the page, and its figures are those of slabinfo; pointing, zooming and playing work."""
     with Load() as load, tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "heap.html"
-        command("map", "--output", file, load.pid)
-        report = json.loads(command("stat", "--json", load.pid))
+        page = command("map", "--html", "--snapshots", 3, "--every", 0.01, load.pid)
+        caches = slabinfo(command("slabinfo", load.pid))
+        dom = browse(folder, page.replace("</body>", USE + "</body>"), "--virtual-time-budget=5000", "--dump-dom")
         picture = pathlib.Path(folder) / "heap.png"
-        options = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,800",
-                   f"--user-data-dir={folder}/profile"]
-        dom = subprocess.run([*options, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120).stdout
-        subprocess.run([*options, f"--screenshot={picture}", file.as_uri()], capture_output=True, timeout=120)
-        assert picture.stat().st_size > 10000
+        browse(folder, page, f"--screenshot={picture}")
+        assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and picture.stat().st_size > 10000
     rows = re.findall(r"<tr><td>([\w-]+)</td><td>(\d+)</td><td>[^<]*</td><td>(\d+)</td><td>(\d+)</td></tr>",
                       re.search(r'<table id="figures">(.*?)</table>', dom, re.DOTALL)[1])
-    shown = {name: (int(pages), int(live), int(slabs)) for name, pages, live, slabs in rows}
-    assert shown == {c["name"]: (c["bytes"] // PAGE, c["live"], c["slabs"]) for c in report["caches"]}, shown
+    shown = {name: (int(live), int(slabs)) for name, _, live, slabs in rows}
+    assert shown == {name: (c[0], c[6]) for name, c in caches.items() if c[6]}, shown
+    for name, pages, _, slabs in rows:
+        assert abs(int(pages) / int(slabs) - caches[name][4]) <= 0.5, (name, pages, caches[name])
     assert f"The heap of process {load.pid} (load)" in html.unescape(dom)
+    seen = json.loads(re.search(r'<script type="application/json" id="seen">(.*?)</script>', dom)[1])
+    data = data_of(page)
+    blocks = data["frames"][0]["blocks"]
+    assert len({p["block"] for p in seen["pages"]}) == len(blocks), "all of the heap is in view at first"
+    for p in seen["pages"]:
+        block = blocks[p["block"]]
+        assert p["tip"].startswith(f"{int(block['start'], 16) + p['index'] * PAGE:#x}\n{p['look']}"), p
+        assert f"page {p['index']} of pageblock {block['start']}, Node 0, zone Normal\n{block['free']} pages free" in p["tip"], p
+        assert all(abs(a - b) <= 2 for a, b in zip(p["painted"], p["wanted"])), p
+    tips = "".join(p["tip"] for p in seen["pages"])
+    assert ": kmalloc-2k, " in tips and "large object: kmalloc-1M" in tips
+    assert seen["beside"] is None
+    zoom = seen["zoom"]
+    assert zoom["factor"] > 3 and zoom["same"] and zoom["painted"] == zoom["wanted"], zoom
+    assert seen["dragged"] == 40
+    assert seen["last"][0] == 2 and seen["last"][1].startswith("3 of 3, "), seen["last"]
+    assert seen["played"][0] in (0, 1) and not seen["played"][1], "it went on behind the last, and was stopped"
 
 
 class Tmux:
