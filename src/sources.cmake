@@ -125,6 +125,7 @@ set(BUDDYSLAB_COMMAND_SOURCES
     src/proc/snapshot.cpp
     src/proc/walk_caches.cpp
     src/proc/walk_pages.cpp
+    src/tool/clock.cpp
     src/tool/compare.cpp
     src/tool/core.cpp
     src/tool/heap_image.cpp
@@ -134,6 +135,7 @@ set(BUDDYSLAB_COMMAND_SOURCES
     src/tool/map_page.cpp
     src/tool/map_svg.cpp
     src/tool/options.cpp
+    src/tool/output.cpp
     src/tool/process.cpp
     src/tool/reports.cpp
     src/tool/run.cpp

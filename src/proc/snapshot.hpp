@@ -41,6 +41,11 @@ struct memory_source
     }
 };
 
+inline std::uintptr_t address_of(const void* p)
+{
+    return reinterpret_cast<std::uintptr_t>(p);
+}
+
 /// Room for a copy of a structure that cannot be made or assigned.
 template <typename T>
 struct copy_of

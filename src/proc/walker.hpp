@@ -11,11 +11,6 @@
 namespace bsl
 {
 
-inline std::uintptr_t address_of(const void* p)
-{
-    return reinterpret_cast<std::uintptr_t>(p);
-}
-
 inline std::size_t smaller(std::size_t a, std::size_t b)
 {
     return a < b ? a : b;

@@ -30,7 +30,8 @@ public:
 
     bool has(const std::string& name) const;
     std::string value(const std::string& name, const std::string& otherwise = "") const;
-    double number(const std::string& name, double otherwise) const;
+    /// Above 0; throws otherwise.
+    double number(const std::string& name, double otherwise, double most = 1e6) const;
     const words& operands() const { return operands_; }
     /// The only operand; throws with `usage` if there is not exactly one.
     const std::string& operand(const std::string& usage) const;

@@ -4,6 +4,7 @@
  * The runs are interleaved, each round in another order, so that what changes on the machine meanwhile
  * meets all alike.  Figures are medians; the spread is what lies between the quartiles.
  */
+#include "tool/clock.hpp"
 #include "tool/commands.hpp"
 #include "tool/launch.hpp"
 #include "tool/map.hpp"
@@ -13,7 +14,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <fstream>
 #include <glob.h>
@@ -98,13 +98,6 @@ std::vector<allocator> find_allocators()
 }
 
 // --- measuring ---------------------------------------------------------------------------------
-
-double now()
-{
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 double seconds_of(const timeval& t)
 {

@@ -99,7 +99,7 @@ private:
         Elf64_Nhdr note{};
         while (at + sizeof note <= end && dump_.copy(at, &note, sizeof note)) {
             const std::uint64_t data = at + sizeof note + round_up(note.n_namesz, 4);
-            if (note.n_type == NT_FILE)
+            if (note.n_type == NT_FILE && data + note.n_descsz <= end)
                 read_files(data, note.n_descsz);
             at = data + round_up(note.n_descsz, 4);
         }

@@ -15,11 +15,6 @@ namespace
 constexpr std::size_t huge_page = 2 * mib;
 constexpr unsigned huge_order = 9;
 
-std::uintptr_t address_of(const void* p)
-{
-    return reinterpret_cast<std::uintptr_t>(p);
-}
-
 // --- huge pages --------------------------------------------------------------------------------
 
 /// The kernel's PAGEMAP_SCAN (Linux 6.7), which headers of today's distributions do not know yet.

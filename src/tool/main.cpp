@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <new>
 
 namespace
 {
@@ -74,6 +75,9 @@ int main(int argc, char** argv)
     } catch (const bsl::tool::failure& e) {
         std::cout << std::flush;
         std::cerr << "buddyslab: " << e.what() << "\n";
+        return 2;
+    } catch (const std::bad_alloc&) {
+        std::cerr << "buddyslab: out of memory\n";
         return 2;
     }
 }

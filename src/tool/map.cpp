@@ -1,14 +1,13 @@
 #include "tool/map.hpp"
 
+#include "tool/clock.hpp"
 #include "tool/commands.hpp"
+#include "tool/output.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <ctime>
-#include <fstream>
 #include <iostream>
+#include <sstream>
 
 namespace bsl::tool
 {
@@ -16,19 +15,25 @@ namespace bsl::tool
 namespace
 {
 
-void wait(double seconds)
+/// A process that ends on the way leaves those that were taken.
+std::vector<heap_image> take_images(target& of, std::size_t count, double every)
 {
-    const auto whole = static_cast<std::time_t>(seconds);
-    timespec left{whole, static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    std::vector<heap_image> images(1);
+    const double start = now();
+    take_image(of, images[0]);
+    while (images.size() < count) {
+        wait(every);
+        heap_image next{};
+        next.seconds = now() - start;
+        try {
+            take_image(of, next);
+        } catch (const failure& e) {
+            std::cerr << "buddyslab: " << e.what() << ", after " << images.size() << " snapshots\n";
+            break;
+        }
+        images.push_back(std::move(next));
     }
-}
-
-double now()
-{
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+    return images;
 }
 
 bool ends_with(const std::string& text, const std::string& end)
@@ -114,39 +119,21 @@ int draw_map(const words& arguments)
                         {"output=", "svg", "html", "snapshots=", "every=", "core=", "exe="});
     const std::string usage = "map [--output FILE.svg|FILE.html] [--svg | --html] "
                               "[--snapshots N [--every SECONDS]] PID | --core FILE [--exe FILE]";
-    if (given.has("core") != given.operands().empty())
-        throw failure("usage: buddyslab " + usage);
     const std::string file = given.value("output");
     const bool is_page = given.has("html") || ends_with(file, ".html");
-    const auto of = given.has("core") ? target::core(given.value("core"), given.value("exe"))
-                                      : target::process(given.operand(usage));
-    const auto count = static_cast<std::size_t>(given.number("snapshots", 1));
+    const auto of = target_of(given, usage);
+    const auto count = static_cast<std::size_t>(std::ceil(given.number("snapshots", 1, 10000)));
     if (count != 1 && !is_page)
         throw failure(
             "several snapshots make an animation, which is HTML: --html, or --output FILE.html");
 
-    std::vector<heap_image> images(count);
-    const double start = now();
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i != 0)
-            wait(given.number("every", 1));
-        images[i].seconds = now() - start;
-        take_image(*of, images[i]);
-    }
-    std::ofstream into;
-    if (!file.empty()) {
-        into.open(file, std::ios::trunc);
-        if (!into)
-            throw failure("cannot write " + file + ": " + std::strerror(errno));
-    }
-    std::ostream& to = file.empty() ? std::cout : into;
+    const std::vector<heap_image> images = take_images(*of, count, given.number("every", 1));
+    std::ostringstream picture;
     if (is_page)
-        draw_page(to, *of, images);
+        draw_page(picture, *of, images);
     else
-        draw_svg(to, *of, images[0]);
-    to.flush();
-    if (!to)
-        throw failure("cannot write " + (file.empty() ? "the picture" : file));
+        draw_svg(picture, *of, images[0]);
+    put_out(picture.str(), file);
     return 0;
 }
 

@@ -59,7 +59,7 @@ std::string options::value(const std::string& name, const std::string& otherwise
     return found;
 }
 
-double options::number(const std::string& name, double otherwise) const
+double options::number(const std::string& name, double otherwise, double most) const
 {
     if (!has(name))
         return otherwise;
@@ -71,8 +71,9 @@ double options::number(const std::string& name, double otherwise) const
     } catch (const std::exception&) {
         used = 0;
     }
-    if (used == 0 || used != text.size() || !(n > 0))
-        throw failure("--" + name + " wants a number above 0, not '" + text + "'");
+    if (used == 0 || used != text.size() || !(n > 0) || n > most)
+        throw failure("--" + name + " wants a number above 0, up to " +
+                      std::to_string(static_cast<long>(most)) + ", not '" + text + "'");
     return n;
 }
 

@@ -1,19 +1,14 @@
 /*
- * The reports of proc/report.hpp, of another process: on standard output, or into a file that is
- * replaced as a whole, so that its reader never sees half of one.
+ * The reports of proc/report.hpp, of another process.
  */
+#include "tool/clock.hpp"
 #include "tool/commands.hpp"
+#include "tool/output.hpp"
 #include "tool/target.hpp"
 
 #include "proc/report.hpp"
 
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstring>
-#include <ctime>
-#include <fstream>
-#include <iostream>
 #include <limits>
 
 namespace bsl::tool
@@ -37,25 +32,6 @@ std::string text_of(target& of, const std::string& report)
     return text;
 }
 
-std::unique_ptr<target> target_of(const options& given, const std::string& usage)
-{
-    if (!given.has("core"))
-        return target::process(given.operand(usage));
-    if (!given.operands().empty())
-        throw failure("usage: buddyslab " + usage);
-    return target::core(given.value("core"), given.value("exe"));
-}
-
-void replace_file(const std::string& name, const std::string& text)
-{
-    const std::string next = name + ".new";
-    std::ofstream out(next, std::ios::trunc);
-    out << text;
-    out.close();
-    if (!out || std::rename(next.c_str(), name.c_str()) != 0)
-        throw failure("cannot write " + name + ": " + std::strerror(errno));
-}
-
 volatile std::sig_atomic_t interrupted = 0;
 
 /// Until a signal comes, the process ends, or `count` reports are written.
@@ -67,9 +43,7 @@ void repeat(target& of, const std::string& report, const std::string& file, doub
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     for (double done = 1; done < count && interrupted == 0; ++done) {
-        const auto whole = static_cast<std::time_t>(seconds);
-        timespec left{whole, static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
-        nanosleep(&left, nullptr);
+        wait(seconds);
         if (interrupted != 0)
             break;
         std::string text;
@@ -78,10 +52,7 @@ void repeat(target& of, const std::string& report, const std::string& file, doub
         } catch (const failure&) {
             break; // it has ended: the last report stays
         }
-        if (file.empty())
-            std::cout << text << std::flush;
-        else
-            replace_file(file, text);
+        put_out(text, file);
     }
 }
 
@@ -91,8 +62,8 @@ int show_report(const std::string& name, const words& arguments)
 {
     const options given(arguments, {"core=", "exe="});
     const auto of = target_of(given, name + " PID | --core FILE [--exe FILE]");
-    std::cout << text_of(*of, name) << std::flush;
-    return std::cout ? 0 : 1;
+    put_out(text_of(*of, name), "");
+    return 0;
 }
 
 int show_stat(const words& arguments)
@@ -105,15 +76,12 @@ int show_stat(const words& arguments)
                                : given.has("json")     ? "json"
                                                        : "text";
     const std::string file = given.value("output");
-    const std::string text = text_of(*of, report);
-    if (file.empty())
-        std::cout << text << std::flush;
-    else
-        replace_file(file, text);
+    put_out(text_of(*of, report), file);
     if (given.has("every"))
         repeat(*of, report, file, given.number("every", 1),
-               given.number("count", std::numeric_limits<double>::infinity()));
-    return std::cout ? 0 : 1;
+               given.has("count") ? given.number("count", 1, 1e9)
+                                  : std::numeric_limits<double>::infinity());
+    return 0;
 }
 
 } // namespace bsl::tool

@@ -4,6 +4,7 @@
  *     rows      few: the title goes first, then what slabtop has in its head
  *     columns   few: what a cache has and how much it is used; the name is cut off
  */
+#include "tool/clock.hpp"
 #include "tool/commands.hpp"
 #include "tool/screen.hpp"
 #include "tool/target.hpp"
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
-#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -20,13 +20,6 @@ namespace bsl::tool
 
 namespace
 {
-
-double now()
-{
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 /// Page faults of a process since its start.
 std::uint64_t faults_of(int pid)

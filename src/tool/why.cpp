@@ -43,11 +43,6 @@ struct inquiry
     bool is_near(std::uintptr_t at) const { return at <= address && address - at < pageblock_size; }
 };
 
-std::uintptr_t address_of(const void* p)
-{
-    return reinterpret_cast<std::uintptr_t>(p);
-}
-
 visitor questions(inquiry& about)
 {
     visitor v{};

@@ -203,6 +203,36 @@ def case_no_process():
     assert "'blue' is no address" in refused("why", os.getpid(), "blue")
 
 
+def case_no_output():
+    """What cannot be written is said."""
+    with Load() as load:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([COMMAND, "stat", str(load.pid)], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2 and done.stderr == \
+            "buddyslab: cannot write to standard output: No space left on device\n", done.stderr
+        for words in (("stat",), ("map",)):
+            said = refused(*words, "--output", "/no/such/folder/heap.html", load.pid)
+            assert said == "buddyslab: cannot write /no/such/folder/heap.html: No such file or directory\n", said
+
+
+def case_no_trace():
+    """Looking leaves nothing in the process: no page fault of its own, no memory, no tables."""
+    def traces(pid):
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        memory = [line for line in status.splitlines() if line.startswith(("VmRSS", "VmPTE", "VmSize"))]
+        switches = [line for line in status.splitlines() if "ctxt_switches" in line]
+        return fields[7:11], memory, switches  # minor and major faults, of children too
+
+    with Load() as load:
+        wait_until(lambda: state_of(load.pid) == "S")
+        command("stat", "--json", load.pid)  # struct pages that were never read before may get the page of zeros
+        before = traces(load.pid)
+        command("stat", "--json", "--every", "0.0001", "--count", 100, load.pid)
+        command("map", "--html", load.pid)
+        assert traces(load.pid) == before
+
+
 def case_without_buddyslab():
     with subprocess.Popen(["sleep", "100"]) as sleep:
         wait_until(lambda: state_of(sleep.pid) == "S")

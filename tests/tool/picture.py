@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import xml.etree.ElementTree as xml
 
 from harness import *
@@ -236,11 +237,11 @@ def case_map_in_chromium():
 class Tmux:
     """A terminal of 80 by 24 in which a command runs."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, columns=80, rows=24):
         self.folder = tempfile.mkdtemp()
         self.socket = self.folder + "/tmux"
         line = " ".join(map(str, words)) + "; echo left with $?; sleep 100"
-        self.tmux("new-session", "-d", "-x", "80", "-y", "24", line)
+        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), line)
 
     def tmux(self, *words):
         return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *words], capture_output=True, text=True,
@@ -291,6 +292,83 @@ def case_top_screen():
         assert not any("LIVE  CACHED" in line for line in screen), "the screen is as it was before"
 
 
+def case_top_keys():
+    """Every key of slabtop's, in either case, space, and q; by the program's name."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "topped"
+        shutil.copy(LOAD, program)
+        with Load(program=program), Tmux(COMMAND, "top", "-d", "1000", "-s", "n", "topped") as terminal:
+            terminal.wait_for(lambda s: "sorted by name" in s[0] and len(caches_on(s)) > 3)
+            for key, title in (("a", "live objects"), ("b", "objects per slab"), ("c", "cache size"), ("l", "slabs"),
+                               ("v", "active slabs"), ("n", "name"), ("o", "objects"), ("p", "pages per slab"),
+                               ("s", "object size"), ("u", "use"), ("w", "waste"), ("N", "name"), ("O", "objects")):
+                terminal.tmux("send-keys", key)
+                terminal.wait_for(lambda s: s[0].endswith(f"sorted by {title}"))
+            terminal.tmux("send-keys", "x")  # no key of ours
+            terminal.tmux("send-keys", "Q")
+            terminal.wait_for(lambda s: any("left with 0" in line for line in s))
+
+
+def case_top_rates():
+    """Rates are per second: of a process that frees a known number of objects between two looks."""
+    script = ("import sys; x = [bytes(2100) for i in range(50000)]; print('ready', flush=True); sys.stdin.readline(); "
+              "del x[10000:]; print('ready', flush=True); sys.stdin.readline()")
+    with subprocess.Popen(["python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=dict(os.environ, LD_PRELOAD=LIBRARY, PYTHONMALLOC="malloc")) as python:
+        wait_for_ready(python)
+        cache = max(json.loads(command("stat", "--json", python.pid))["caches"], key=lambda c: c["live"] * c["size"])
+        assert cache["live"] >= 50000
+        began = time.monotonic()
+        with Tmux(COMMAND, "top", "-d", "1000", python.pid) as terminal:
+            terminal.wait_for(lambda s: len(caches_on(s)) > 3 and caches_on(s)[0][0][0] == str(cache["live"]))
+            python.stdin.write(b"\n")
+            python.stdin.flush()
+            wait_for_ready(python)
+            terminal.tmux("send-keys", "Space")
+            screen = terminal.wait_for(lambda s: len(caches_on(s)) > 3 and int(caches_on(s)[0][0][0]) < 20000)
+            seconds = time.monotonic() - began
+        columns, name = caches_on(screen)[0]
+        assert name == cache["name"] and abs(int(columns[0]) - 10000) < 100
+        # 40,000 objects less in at most the time since we began, and at least a moment
+        assert -40100 / 0.001 < int(columns[8]) <= -39900 / seconds, (columns, seconds)
+        assert re.match(r" Per second: \d+ faults, \d+ KiB returned, \d+ windows made, \d+ reused$", screen[5]), screen[5]
+        live, cached, free, returned, mapped = map(int, re.match(
+            r" KiB: (\d+) live, (\d+) cached, (\d+) free, (\d+) returned, (\d+) mapped$", screen[4]).groups())
+        assert live + cached + free + returned <= mapped + 4 and mapped - live - cached - free - returned < 8192
+        python.stdin.close()
+
+
+def case_top_small():
+    """Small screens show less, large ones more; nothing is wider or higher than the screen, and no colour is needed."""
+    with Load() as load:
+        for columns, rows, head in ((80, 8, 4), (40, 10, 4), (30, 5, 2), (20, 2, 2)):
+            with Tmux("TERM=vt100", COMMAND, "top", load.pid, columns=columns, rows=rows) as terminal:
+                screen = terminal.wait_for(lambda s: any(" KiB NAME" in l or " LIVE/s NAME" in l for l in s)
+                                           or (columns < 25 and "LIVE" in "".join(s)))
+                assert len(screen) <= rows and all(len(line) <= columns for line in screen), screen
+                title = next(i for i, line in enumerate(screen) if "LIVE" in line)
+                assert title == head - 1, screen
+                if rows > 4:
+                    assert any("kmalloc-" in line and " 20000" in line for line in screen), screen
+                terminal.tmux("resize-window", "-x", "80", "-y", "24")
+                terminal.wait_for(lambda s: len(caches_on(s)) > 4 and len(s) == 24)
+                terminal.tmux("resize-window", "-x", "40", "-y", "6")
+                terminal.wait_for(lambda s: any(line.startswith("    LIVE  USE     KiB NAME") for line in s))
+                terminal.tmux("send-keys", "q")
+                terminal.wait_for(lambda s: any("left with 0" in line for line in s))
+
+
+def case_top_stopped():
+    """Stopped by ^Z, the shell has its terminal; continued, the screen is there again."""
+    with Load() as load, Tmux("bash", "-mc", f"'{COMMAND} top {load.pid}; echo stopped; sleep 0.2; fg >/dev/null'") as terminal:
+        terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+        terminal.tmux("send-keys", "C-z")
+        terminal.wait_for(lambda s: any("stopped" in line for line in s))
+        terminal.wait_for(lambda s: len(caches_on(s)) > 3 and not any("stopped" in line for line in s))
+        terminal.tmux("send-keys", "C-c")
+        terminal.wait_for(lambda s: any("left with" in line for line in s))
+
+
 def case_top_end():
     """When the process ends, so does top, and says why; the terminal is as it was."""
     with Load() as load, Tmux(COMMAND, "top", "--delay", "0.1", load.pid) as terminal:
@@ -315,6 +393,10 @@ def case_top_once():
         names = [n for _, n in caches_on(command("top", "--once", "--sort", "n", load.pid).splitlines())]
         assert names == sorted(names)
         assert "top needs a terminal; --once" in command("top", load.pid, status=2)
+        dumb = subprocess.run(["script", "-qec", f"{COMMAND} top {load.pid}", "/dev/null"], capture_output=True, text=True,
+                              env=dict(os.environ, TERM="dumb"))
+        assert dumb.returncode == 2 and "top cannot use a terminal of type 'dumb' (TERM)" in dumb.stdout, dumb.stdout
+        assert "--delay wants a number above 0, up to 1000000, not '1e9'" in command("top", "--delay", "1e9", load.pid, status=2)
         assert "there is no key 'x' to sort by" in command("top", "--sort", "x", load.pid, status=2)
 
 
