@@ -83,9 +83,9 @@ int main(int argc, char** argv)
     for (int i = 0; i < threads; i++)
         pthread_create(&all[i], NULL, work, &operations[i * 8]);
     printf("{\"pid\": %d, \"object\": %ld, \"freed\": %ld, \"large\": %ld, \"window\": %ld, "
-           "\"old_window\": %ld, \"run\": %ld, \"stack\": %ld}\n",
+           "\"old_window\": %ld, \"run\": %ld, \"stack\": %ld, \"operations\": %ld}\n",
            getpid(), (long)kept[77], (long)freed, (long)large, (long)window, (long)old_window,
-           (long)run, (long)all);
+           (long)run, (long)all, (long)operations);
     fflush(stdout);
     char end;
     while (read(STDIN_FILENO, &end, 1) > 0) {

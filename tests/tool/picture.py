@@ -360,10 +360,11 @@ def case_top_small():
 
 def case_top_stopped():
     """Stopped by ^Z, the shell has its terminal; continued, the screen is there again."""
-    with Load() as load, Tmux("bash", "-mc", f"'{COMMAND} top {load.pid}; echo stopped; sleep 0.2; fg >/dev/null'") as terminal:
+    with Load() as load, Tmux("bash", "-mc", f"'{COMMAND} top {load.pid}; echo stopped; read; fg >/dev/null'") as terminal:
         terminal.wait_for(lambda s: len(caches_on(s)) > 3)
         terminal.tmux("send-keys", "C-z")
         terminal.wait_for(lambda s: any("stopped" in line for line in s))
+        terminal.tmux("send-keys", "Enter")
         terminal.wait_for(lambda s: len(caches_on(s)) > 3 and not any("stopped" in line for line in s))
         terminal.tmux("send-keys", "C-c")
         terminal.wait_for(lambda s: any("left with" in line for line in s))
