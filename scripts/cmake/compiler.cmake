@@ -59,9 +59,13 @@ function(buddyslab_compile_command target)
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin) # Ninja takes a file for the target's name
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
     target_compile_definitions(${target} PRIVATE BUDDYSLAB_CHECK_LEVEL=${BUDDYSLAB_CHECK_LEVEL})
-    file(RELATIVE_PATH library /${CMAKE_INSTALL_BINDIR}
-        /${CMAKE_INSTALL_LIBDIR}/libbuddyslab.so.${PROJECT_VERSION_MAJOR})
-    target_compile_definitions(${target} PRIVATE BUDDYSLAB_LIBRARY_FROM_HERE="${library}")
+    # where the library is when both are installed, by cmake --install or from Debian's packages
+    file(RELATIVE_PATH libdir /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+    file(RELATIVE_PATH debian_libdir /${CMAKE_INSTALL_BINDIR} /lib/${CMAKE_LIBRARY_ARCHITECTURE})
+    target_compile_definitions(${target} PRIVATE
+        BUDDYSLAB_LIBRARY="libbuddyslab.so.${PROJECT_VERSION_MAJOR}"
+        BUDDYSLAB_LIBDIR_FROM_HERE="${libdir}"
+        BUDDYSLAB_DEBIAN_LIBDIR_FROM_HERE="${debian_libdir}")
     target_compile_options(${target} PRIVATE ${BUDDYSLAB_WARNINGS})
 endfunction()
 

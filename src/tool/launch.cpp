@@ -19,7 +19,9 @@ std::string own_library()
     const std::string self(path, n > 0 ? static_cast<std::size_t>(n) : 0);
     const std::string folder = self.substr(0, self.rfind('/'));
     for (const std::string& candidate :
-         {folder + "/" BUDDYSLAB_LIBRARY_FROM_HERE, folder + "/../libbuddyslab.so"}) {
+         {folder + "/" BUDDYSLAB_LIBDIR_FROM_HERE "/" BUDDYSLAB_LIBRARY,
+          folder + "/" BUDDYSLAB_DEBIAN_LIBDIR_FROM_HERE "/" BUDDYSLAB_LIBRARY,
+          folder + "/../libbuddyslab.so"}) {
         if (access(candidate.c_str(), R_OK) != 0)
             continue;
         // The name stays: it is the folder that must not be relative.
@@ -31,8 +33,8 @@ std::string own_library()
             throw failure("LD_PRELOAD cannot name a path with a space or a colon: " + found);
         return found;
     }
-    throw failure("libbuddyslab.so.0 is not where " + self +
-                  " looks for it: " BUDDYSLAB_LIBRARY_FROM_HERE " from there");
+    throw failure(BUDDYSLAB_LIBRARY " is not where " + self +
+                  " looks for it: " BUDDYSLAB_LIBDIR_FROM_HERE " from there");
 }
 
 void preload(const std::string& library)

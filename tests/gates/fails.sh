@@ -59,13 +59,35 @@ headers)
     refused 'no_include.h does not compile alone: .*c++20' "$here/headers.sh" "$root"
     ;;
 tuning)
-    mkdir -p "$root/src/config" "$root/docs"
+    mkdir -p "$root/src/config" "$root/docs/man"
+    grep parameters "$here/../../docs/man/buddyslab.7" | grep '^\.\\"' >"$root/docs/man/buddyslab.7"
     echo 'PARAM_NUMBER(knob, 1, 0, 9, "turns")' >"$root/src/config/params.def"
     "$here/../../scripts/generate-tuning" "$root"
     sed -i 's/1, 0, 9/2, 0, 9/' "$root/src/config/params.def"
     refused '+| .*knob.*`2`' "$here/../../scripts/generate-tuning" --check "$root"
+    refused '+.BR knob .*default 2' "$here/../../scripts/generate-tuning" --check "$root"
     echo 'PARAM_ODD(knob)' >"$root/src/config/params.def"
     refused 'is not understood' "$here/../../scripts/generate-tuning" --check "$root"
+    ;;
+man)
+    mkdir -p "$root/docs/man"
+    echo '    bsl_version;' >"$root/src/libbuddyslab.map"
+    cp "$here/../../include/buddyslab/version.h" "$here/../../include/buddyslab/export.h" "$root/include/buddyslab"
+    page=$root/docs/man/bsl_version.3
+    refused 'no manual page has bsl_version' "$here/man.py" "$root"
+    # offends COMPLAINT SED-SCRIPT: the page with a change is refused
+    offends()
+    {
+        sed -e '/buddyslab (7)/d' -e "$2" "$here/../../docs/man/bsl_version.3" >"$page"
+        refused "$1" "$here/man.py" "$root"
+    }
+    offends 'the header has const char' 's/const char \*bsl_version(void)/char *bsl_version(void)/'
+    offends 'EXAMPLES does not compile' 's/puts(bsl/put(bsl/'
+    offends 'has no section RETURN VALUE' '/RETURN VALUE/d'
+    offends 'sections are' 's/SH DESCRIPTION/SH NOTES/'
+    offends 'groff says' 's/^\.BR BSL_VERSION_NUMBER/.XR BSL_VERSION_NUMBER/'
+    offends 'no page bsl_none(3)' 's/^\.BR bsl_version ()/.BR bsl_none (3)/'
+    offends 'bsl_more is in the NAME of' 's/^bsl_version/bsl_version, bsl_more/'
     ;;
 format)
     echo 'int  f( );' >"$root/src/base/f.hpp"
