@@ -202,8 +202,11 @@ int bsl_kmem_cache_refill_sheaf(bsl_kmem_cache* cache, bsl_gfp_t gfp, bsl_sheaf*
         return -EINVAL;
     if (nr <= sheaf->count)
         return 0;
+    const int before = errno;
+    errno = ENOMEM; // what finds nothing at hand leaves it alone
     if (!alloc_all(cache_of(cache), gfp, nr - sheaf->count, sheaf->objects() + sheaf->count))
         return -errno;
+    errno = before;
     sheaf->count = nr;
     return 0;
 }

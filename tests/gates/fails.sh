@@ -89,6 +89,17 @@ man)
     offends 'no page bsl_none(3)' 's/^\.BR bsl_version ()/.BR bsl_none (3)/'
     offends 'bsl_more is in the NAME of' 's/^bsl_version/bsl_version, bsl_more/'
     ;;
+kernel_api)
+    mkdir -p "$root/docs" "$root/include/buddyslab/linux"
+    echo '| `vmalloc(size)` | same |' >"$root/docs/kernel-api.md"
+    echo '/* bsl_other() */ void* bsl_vmalloc(size_t size);' >"$root/include/buddyslab/vmalloc.h"
+    "$here/kernel_api.py" "$root"
+    echo 'void bsl_vfree(void* p);' >>"$root/include/buddyslab/vmalloc.h"
+    refused 'bsl_vfree of vmalloc.h is in no table' "$here/kernel_api.py" "$root"
+    echo '| `vfree` | same |' >>"$root/docs/kernel-api.md"
+    echo '#define vzalloc(size) bsl_vzalloc(size)' >"$root/include/buddyslab/linux/vmalloc.h"
+    refused 'vzalloc of linux/vmalloc.h is in no table' "$here/kernel_api.py" "$root"
+    ;;
 format)
     echo 'int  f( );' >"$root/src/base/f.hpp"
     refused 'code should be clang-formatted' "$here/../../scripts/format" --check "$root/src/base/f.hpp"

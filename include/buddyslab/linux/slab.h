@@ -39,6 +39,9 @@
 #define kmem_cache_shrink(cache) bsl_kmem_cache_shrink(cache)
 #define kmem_cache_size(cache) ((unsigned)bsl_kmem_cache_size(cache))
 #define kmem_cache_prefill_sheaf(cache, gfp, nr) bsl_kmem_cache_prefill_sheaf(cache, gfp, nr)
+/* The kernel may make it another sheaf, hence the pointer to the pointer. */
+#define kmem_cache_refill_sheaf(cache, gfp, sheaf, nr)                                             \
+    bsl_kmem_cache_refill_sheaf(cache, gfp, *(sheaf), nr)
 #define kmem_cache_alloc_from_sheaf(cache, gfp, sheaf)                                             \
     bsl_kmem_cache_alloc_from_sheaf(cache, gfp, sheaf)
 #define kmem_cache_return_sheaf(cache, gfp, sheaf) bsl_kmem_cache_return_sheaf(cache, gfp, sheaf)

@@ -1,6 +1,7 @@
 /* Code as a kernel module has it: it compiles with the plain names, and does what it says. */
 #include <buddyslab/linux/cma.h>
 #include <buddyslab/linux/mm.h>
+#include <buddyslab/linux/slab.h>
 #include <string.h>
 
 int use_kernel_names(void);
@@ -50,8 +51,28 @@ static int use_area(void)
     return 0;
 }
 
+static int use_sheaf(void)
+{
+    struct kmem_cache* cache = kmem_cache_create("names", 40, 0, SLAB_NO_MERGE, NULL);
+    struct slab_sheaf* sheaf = cache ? kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 3) : NULL;
+    void* object;
+
+    if (!sheaf)
+        return 8;
+    object = kmem_cache_alloc_from_sheaf(cache, GFP_KERNEL, sheaf);
+    if (!object || kmem_cache_sheaf_size(sheaf) != 2)
+        return 9;
+    if (kmem_cache_refill_sheaf(cache, GFP_KERNEL, &sheaf, 3) || kmem_cache_sheaf_size(sheaf) != 3)
+        return 10;
+    kmem_cache_return_sheaf(cache, GFP_KERNEL, sheaf);
+    kmem_cache_free(cache, object);
+    kmem_cache_destroy(cache);
+    return 0;
+}
+
 int use_kernel_names(void)
 {
     int failed = use_pages();
-    return failed ? failed : use_area();
+    failed = failed ? failed : use_area();
+    return failed ? failed : use_sheaf();
 }

@@ -247,6 +247,22 @@ TEST_CASE("a prefilled sheaf gives what it has")
     CHECK(bsl_kmem_cache_in_use(of.cache) == 0);
 }
 
+TEST_CASE("a sheaf that cannot be filled from what lies at hand is refused, whatever errno was")
+{
+    cache_for_test of(64);
+    errno = 0;
+    CHECK(bsl_kmem_cache_prefill_sheaf(of.cache, BSL_GFP_NOWAIT, 4096) == nullptr);
+    CHECK(errno == ENOMEM);
+    bsl_sheaf* sheaf = bsl_kmem_cache_prefill_sheaf(of.cache, BSL_GFP_KERNEL, 4096);
+    REQUIRE(sheaf != nullptr);
+    void* first = bsl_kmem_cache_alloc_from_sheaf(of.cache, BSL_GFP_NOWAIT, sheaf);
+    errno = EDOM;
+    CHECK(bsl_kmem_cache_refill_sheaf(of.cache, BSL_GFP_KERNEL, sheaf, 4096) == 0);
+    CHECK(errno == EDOM);
+    bsl_kmem_cache_return_sheaf(of.cache, BSL_GFP_KERNEL, sheaf);
+    of.free(first);
+}
+
 TEST_CASE("caches of one size are one, unless one of them says otherwise")
 {
     bsl_kmem_cache* a = bsl_kmem_cache_create("a", 72, 0, 0, nullptr);
