@@ -8,6 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LC_ALL=C DEBFULLNAME='A Maintainer' DEBEMAIL=maintainer@debian.org
+export DPKG_DEB_COMPRESSOR_TYPE=gzip DPKG_DEB_COMPRESSOR_LEVEL=1 # it is thrown away soon
 unset LD_PRELOAD BUDDYSLAB
 
 fail()
@@ -119,7 +120,7 @@ promise_look()
     [ -e "$root/usr/share/buddyslab/buddyslab.py" ] || fail "the debugger's script is missing"
 }
 
-# each function has its page, under each name
+# each function has its page, under each name; and there are the examples
 promise_man()
 {
     export MANPATH=$root/usr/share/man MANWIDTH=80 MAN_KEEP_FORMATTING=
@@ -133,6 +134,7 @@ promise_man()
     page 7 buddyslab 'dirty_large_max (size'
     page 3 bsl_kmem_cache_create '^ *bsl_kmem_cache \*bsl_kmem_cache_create(const char \*name, size_t size,'
     page 3 bsl_kstrndup 'char \*bsl_kstrndup(const char \*text, size_t max, bsl_gfp_t gfp);'
+    [ -e "$root/usr/share/doc/libbuddyslab-dev/examples/kmalloc.c" ] || fail "the examples are missing"
     for name in $(sed -n 's/^ *\(bsl_[a-z0-9_]*\);$/\1/p' "$here/../../src/libbuddyslab.map"); do
         ls "$MANPATH/man3/$name.3.gz" >/dev/null || fail "there is no page for $name"
     done
