@@ -36,7 +36,7 @@ triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 # What the packages depend on, this machine has: dpkg is told so, and so checks that nothing else is wanted.
 root=$work/root
 mkdir -p "$root/var/lib/dpkg"/{info,updates,triggers}
-for package in libc6 libgcc-s1 gcc-12-base libstdc++6; do
+for package in libc6 libgcc-s1 gcc-12-base libstdc++6 libncurses6 libtinfo6; do
     dpkg-query -s $package | sed -e '/^Depends:/d; /^Conffiles:/,/^[^ ]/{/^[ C]/d}'
     echo
 done >"$root/var/lib/dpkg/status"
