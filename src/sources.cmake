@@ -27,6 +27,7 @@ set(BUDDYSLAB_SOURCES
     src/arena/low_memory.cpp
     src/arena/mem_section.cpp
     src/arena/memblock.cpp
+    src/arena/node.cpp
 
     # buddy: blocks of pages
     src/buddy/free_area.cpp
@@ -34,6 +35,7 @@ set(BUDDYSLAB_SOURCES
     src/buddy/reclaim.cpp
     src/buddy/zone.cpp
     src/buddy/zone_table.cpp
+    src/buddy/zonelist.cpp
 
     # slab: objects
     src/slab/atomic.cpp
@@ -75,6 +77,7 @@ set(BUDDYSLAB_SOURCES
     src/heap/shrinkers.cpp
     src/heap/thread_frames.cpp
     src/heap/thread_heap.cpp
+    src/heap/thread_nodes.cpp
     src/heap/thread_programs.cpp
     src/heap/windows.cpp
 

@@ -30,7 +30,10 @@ typedef unsigned bsl_gfp_t;
 #define BSL___GFP_ACCOUNT                                                                          \
     0x200u /* accepted, as in the kernel's code; caches have limits of their own */
 
-#define BSL_GFP_ALL 0x3ffu
+/* Where from. */
+#define BSL___GFP_THISNODE 0x400u /* of the node that is asked for, and of no other: or NULL */
+
+#define BSL_GFP_ALL 0x7ffu
 
 #define BSL_GFP_KERNEL BSL___GFP_RECLAIM
 #define BSL_GFP_KERNEL_ACCOUNT (BSL_GFP_KERNEL | BSL___GFP_ACCOUNT)
@@ -38,6 +41,7 @@ typedef unsigned bsl_gfp_t;
 #define BSL_GFP_ATOMIC BSL___GFP_HIGH
 #define BSL_GFP_NOWAIT BSL___GFP_NOWARN
 #define BSL_GFP_DMA32 BSL___GFP_DMA32
+#define BSL_GFP_THISNODE (BSL___GFP_THISNODE | BSL___GFP_NOWARN | BSL___GFP_NORETRY)
 #define BSL_GFP_MOVABLE (BSL_GFP_KERNEL | BSL___GFP_MOVABLE)
 #define BSL_GFP_ZERO BSL___GFP_ZERO
 #define BSL_GFP_NOFAIL BSL___GFP_NOFAIL

@@ -3,6 +3,7 @@
 #include "arena/class_map.hpp"
 #include "arena/mem_section.hpp"
 #include "arena/naming.hpp"
+#include "arena/node.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
 #include "config/params.hpp"
@@ -100,7 +101,7 @@ arena* publish_arena(char* start, std::size_t nr_blocks, std::uint8_t zone)
     return made;
 }
 
-bool grow_by(std::size_t nr_blocks)
+bool grow_by(std::size_t nr_blocks, std::uint8_t zone, unsigned node)
 {
     const std::size_t size = nr_blocks * pageblock_size;
     void* hint = placement_hint();
@@ -114,7 +115,8 @@ bool grow_by(std::size_t nr_blocks)
     }
     const std::size_t before = mapped_bytes.load(std::memory_order_relaxed);
     host::advise_huge(start, size, before >= param.huge_pages_from);
-    if (publish_arena(start, nr_blocks, malloc_zone) == nullptr) {
+    bind_to_node(start, size, node);
+    if (publish_arena(start, nr_blocks, zone) == nullptr) {
         host::unmap(start, size);
         return false;
     }
@@ -124,23 +126,35 @@ bool grow_by(std::size_t nr_blocks)
     return true;
 }
 
+/// Takes the first pageblock of a zone out of a list; nullptr if there is none.
+pageblock* take_listed(list_head& list, std::uint8_t zone)
+{
+    for (list_head* node = list.front(); node != nullptr && node != &list; node = node->next) {
+        pageblock* block = block_of_first_link(node);
+        if (block->zone != zone)
+            continue;
+        list_head::remove(*node);
+        return block;
+    }
+    return nullptr;
+}
+
 /// Maps a pageblock that was given back again, if its addresses are still free: its tables are there.
-bool regain_block()
+bool regain_block(std::uint8_t zone, unsigned node)
 {
     pageblock* block = nullptr;
     {
         mutex_guard guard(arena_lock);
-        if (list_head* node = given_back.front()) {
-            list_head::remove(*node);
-            block = block_of_first_link(node);
-        }
+        block = take_listed(given_back, zone);
     }
     if (block == nullptr)
         return false;
     void* at = host::map(block->start, pageblock_size);
     const bool regain = at == block->start && set_owner(block->start, 1, block);
-    if (regain)
+    if (regain) {
         name_mapping(at, pageblock_size, name_of_arenas);
+        bind_to_node(at, pageblock_size, node);
+    }
     if (!regain && at != nullptr)
         host::unmap(at, pageblock_size);
     if (regain)
@@ -153,10 +167,11 @@ bool regain_block()
 constinit std::atomic<bool> is_placed{false};
 
 /// Maps an arena of `nr_blocks`, or of half as many and so on, but not of less than `min_blocks`.
-bool grow_by_at_least(std::size_t nr_blocks, std::size_t min_blocks)
+bool grow_by_at_least(std::size_t nr_blocks, std::size_t min_blocks, std::uint8_t zone,
+                      unsigned node)
 {
     for (;; nr_blocks = nr_blocks / 2 < min_blocks ? min_blocks : nr_blocks / 2) {
-        if (grow_by(nr_blocks))
+        if (grow_by(nr_blocks, zone, node))
             return true;
         if (nr_blocks == min_blocks)
             return false;
@@ -168,36 +183,37 @@ bool place_first_arena(std::size_t min_blocks)
     mutex_guard guard(placing_lock);
     if (is_placed.load(std::memory_order_relaxed))
         return true;
-    const bool placed = grow_by_at_least(min_blocks, min_blocks);
+    const bool placed = grow_by_at_least(min_blocks, min_blocks, malloc_zone, 0);
     is_placed.store(placed, std::memory_order_release);
     return placed;
 }
 
 } // namespace
 
-bool grow_arenas(std::size_t min_blocks)
+bool grow_arenas(std::size_t min_blocks, std::uint8_t zone, unsigned node)
 {
     VM_BUG_ON(!lockdep::holds_nothing());
-    if (!is_placed.load(std::memory_order_acquire))
-        return place_first_arena(min_blocks);
-    if (min_blocks == 1 && regain_block())
+    if (!is_placed.load(std::memory_order_acquire)) {
+        const bool placed = place_first_arena(min_blocks);
+        if (!placed || zone == malloc_zone)
+            return placed;
+    }
+    if (min_blocks == 1 && regain_block(zone, node))
         return true;
     const std::size_t mapped = mapped_bytes.load(std::memory_order_relaxed);
     std::size_t wanted = mapped / arena_growth_part;
     wanted = wanted < arena_size_min ? arena_size_min : wanted;
     wanted = wanted > arena_size_max ? arena_size_max : wanted;
     const std::size_t nr_blocks = div_round_up(wanted, pageblock_size);
-    return grow_by_at_least(nr_blocks < min_blocks ? min_blocks : nr_blocks, min_blocks);
+    return grow_by_at_least(nr_blocks < min_blocks ? min_blocks : nr_blocks, min_blocks, zone,
+                            node);
 }
 
 pageblock* bring_online(std::uint8_t zone)
 {
     mutex_guard guard(arena_lock);
-    list_head* node = zone == malloc_zone ? regained.front() : nullptr;
-    if (node != nullptr) {
-        list_head::remove(*node);
-        return block_of_first_link(node);
-    }
+    if (pageblock* block = take_listed(regained, zone))
+        return block;
     for (arena* a = arenas.load(std::memory_order_relaxed); a != nullptr; a = a->next) {
         if (a->nr_handed_out == a->nr_blocks || a->zone != zone)
             continue;

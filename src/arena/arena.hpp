@@ -39,17 +39,17 @@ extern constinit mutex arena_lock;
 /// lock that is held across system calls, once, in a process that has no arena yet.
 extern constinit mutex placing_lock;
 
-/// The zone of malloc, whose arenas grow_arenas() makes.  Others have numbers above it and add their own.
+/// The zone of malloc on the first node.  Others have numbers above it.
 inline constexpr std::uint8_t malloc_zone = 0;
 
 /// The next pageblock for this zone, or nullptr when its arenas are used up.
 pageblock* bring_online(std::uint8_t zone = malloc_zone);
 
-/// Maps a new arena of at least `min_blocks` pageblocks; returns it with nothing handed out.  False
-/// when the system refuses.  No lock may be held.
-bool grow_arenas(std::size_t min_blocks);
+/// Maps a new arena of at least `min_blocks` pageblocks for one of malloc's zones, on a node that its
+/// memory is to come from.  False when the system refuses.  No lock may be held.
+bool grow_arenas(std::size_t min_blocks, std::uint8_t zone = malloc_zone, unsigned node = 0);
 
-/// Makes an arena of memory that the caller has mapped, aligned to a pageblock, for a zone of its own.
+/// Makes an arena of memory that the caller has mapped, aligned to a pageblock, for any zone.
 /// False without memory for the tables.  No lock may be held.
 bool add_arena(char* start, std::size_t nr_blocks, std::uint8_t zone);
 

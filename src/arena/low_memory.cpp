@@ -1,6 +1,7 @@
 #include "arena/low_memory.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/node.hpp"
 #include "host/vm.hpp"
 
 #include <algorithm>
@@ -37,7 +38,7 @@ char* map_below(std::uint64_t limit, std::size_t size, std::size_t alignment)
     return nullptr;
 }
 
-bool grow_low_memory(std::uint8_t zone)
+bool grow_low_memory(std::uint8_t zone, unsigned node)
 {
     const std::size_t most = arena_size_max / pageblock_size / 4;
     std::size_t nr_blocks = std::clamp<std::size_t>(std::bit_floor(blocks_of(zone)), 1, most);
@@ -45,6 +46,7 @@ bool grow_low_memory(std::uint8_t zone)
         char* start = map_below(low_memory_end, nr_blocks * pageblock_size, pageblock_size);
         if (start == nullptr)
             continue;
+        bind_to_node(start, nr_blocks * pageblock_size, node);
         if (add_arena(start, nr_blocks, zone))
             return true;
         host::unmap(start, nr_blocks * pageblock_size);

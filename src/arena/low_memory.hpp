@@ -18,8 +18,8 @@ inline constexpr std::uint64_t low_memory_end = std::uint64_t{1} << 32;
 /// Fresh memory that ends at `limit` or before it, at the highest free address.  nullptr: there is none.
 char* map_below(std::uint64_t limit, std::size_t size, std::size_t alignment);
 
-/// Adds an arena to a zone of low memory: as large as all it has, or half of that and so on, at least
+/// Adds an arena to a zone of low memory, on a node: as large as all it has, or half of that and so on, at least
 /// a pageblock.  False when no free addresses are left, or no memory.  No lock may be held.
-bool grow_low_memory(std::uint8_t zone);
+bool grow_low_memory(std::uint8_t zone, unsigned node);
 
 } // namespace bsl

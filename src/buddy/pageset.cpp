@@ -13,12 +13,20 @@ constexpr unsigned batch_shift_max = 2;
 
 } // namespace
 
+void pageset::move_to(zone& home)
+{
+    drain();
+    home_ = &home;
+}
+
 char* pageset::alloc(zone& from, unsigned order, migrate_type type)
 {
     if (order >= nr_pageset_orders) {
         mutex_guard guard(from.lock);
         return from.alloc_block(order, type);
     }
+    if (home_ != &from) [[unlikely]]
+        move_to(from);
     block_stack& stack = orders_[order];
     if (stack.count != 0)
         return stack.blocks[--stack.count];
@@ -64,7 +72,7 @@ void pageset::drain_to(block_stack& stack, unsigned order, unsigned keep, zone& 
 void pageset::free(zone& to, char* start, std::size_t pages)
 {
     const unsigned order = ilog2(pages);
-    if (!is_power_of_2(pages) || order >= nr_pageset_orders) {
+    if (!is_power_of_2(pages) || order >= nr_pageset_orders || home_ != &to) {
         mutex_guard guard(to.lock);
         to.free_run(start, pages);
         return;
@@ -85,10 +93,10 @@ void pageset::free(zone& to, char* start, std::size_t pages)
     stack.blocks[stack.count++] = start;
 }
 
-void pageset::drain(zone& to)
+void pageset::drain()
 {
     for (unsigned order = 0; order < nr_pageset_orders; ++order)
-        drain_to(orders_[order], order, 0, to);
+        drain_to(orders_[order], order, 0, *home_);
 }
 
 std::size_t pageset::nr_pages_held() const

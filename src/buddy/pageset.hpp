@@ -6,6 +6,10 @@
 /// freed first.  An empty list is filled by a batch, which doubles while the thread goes on taking
 /// and halves when it gives; a full list is drained by half.
 ///
+/// All blocks in a set are of one zone.  The kernel has a set for each zone and processor; here what is
+/// freed of another zone goes there at once, and a set whose thread takes from another zone, since it has
+/// moved to another node, gives everything back first.
+///
 /// Lock: the owner's thread lock.  Anybody who holds it may drain the set.
 
 #include "buddy/zone.hpp"
@@ -25,8 +29,8 @@ public:
     /// Bytes of blocks of one order that may be kept.
     void set_bound(std::size_t bytes) { bound_ = bytes; }
 
-    /// Gives everything back to the zone.
-    void drain(zone& to);
+    /// Gives everything back.
+    void drain();
 
     /// Pages held.
     std::size_t nr_pages_held() const;
@@ -42,9 +46,11 @@ private:
     };
 
     static void drain_to(block_stack& stack, unsigned order, unsigned keep, zone& to);
+    void move_to(zone& home);
 
     block_stack orders_[nr_pageset_orders];
     std::size_t bound_ = pageset_order_bytes_max;
+    zone* home_ = &zone_normal; ///< whose blocks these are
 };
 
 } // namespace bsl

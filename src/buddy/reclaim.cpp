@@ -32,17 +32,6 @@ constinit std::atomic<std::size_t> bytes_returned{0};
 constinit std::atomic<std::size_t> calls_made{0};
 constinit std::atomic<std::uint64_t> interval_start{0};
 
-/// What the zone has learnt of one kind of pageblock.  Guesses: threads may overwrite each other's.
-struct regret
-{
-    std::atomic<std::size_t> extra; ///< bytes that the bound is raised by
-    std::atomic<std::size_t>
-        given;                  ///< pages given back since the interval began, and not taken again
-    std::atomic<bool> was_used; ///< has the bound been reached since the interval began?
-};
-constinit regret regrets[2];
-constinit std::atomic<std::size_t> taken_before{0}; ///< pages taken again up to the last look
-
 std::size_t dirty_pages(const zone& of, bool large)
 {
     return large ? of.counts().nr_dirty_large : of.counts().nr_dirty_small;
@@ -151,7 +140,7 @@ std::size_t bound_now(const zone& of, bool large)
         const std::size_t share = of.counts().nr_used_peak * bytes_per_page / large_part;
         base = share < base ? share : base;
     }
-    const std::size_t extra = regrets[large].extra.load(std::memory_order_relaxed);
+    const std::size_t extra = of.regrets[large].extra.load(std::memory_order_relaxed);
     // 0 means "keep nothing", whatever it costs.
     return base == 0 ? 0 : base > SIZE_MAX - extra ? SIZE_MAX : base + extra;
 }
@@ -160,12 +149,12 @@ namespace
 {
 
 /// Pages that were taken again so soon should have been kept: raises the bounds by as many.
-void learn(const zone& of)
+void learn(zone& of)
 {
     const std::size_t taken = of.counts().nr_taken_again;
-    const std::size_t since = taken - taken_before.exchange(taken, std::memory_order_relaxed);
-    const std::size_t given[] = {regrets[0].given.load(std::memory_order_relaxed),
-                                 regrets[1].given.load(std::memory_order_relaxed)};
+    const std::size_t since = taken - of.taken_before.exchange(taken, std::memory_order_relaxed);
+    const std::size_t given[] = {of.regrets[0].given.load(std::memory_order_relaxed),
+                                 of.regrets[1].given.load(std::memory_order_relaxed)};
     const std::size_t sum = given[0] + given[1];
     if (since == 0 || sum == 0)
         return;
@@ -174,7 +163,7 @@ void learn(const zone& of)
     const std::size_t most = share > extra_bound_small ? share : extra_bound_small;
     for (unsigned kind = 0; kind < 2; ++kind) {
         const std::size_t again = since < sum ? since * given[kind] / sum : given[kind];
-        regret& r = regrets[kind];
+        regret& r = of.regrets[kind];
         const std::size_t extra = r.extra.load(std::memory_order_relaxed) + (again << page_shift);
         r.extra.store(extra < most ? extra : most, std::memory_order_relaxed);
         r.given.store(given[kind] - again, std::memory_order_relaxed);
@@ -185,7 +174,7 @@ void learn(const zone& of)
 void give_back(zone& of, bool large, std::size_t keep)
 {
     const std::size_t bytes = reclaim_pages(of, large, keep);
-    regrets[large].given.fetch_add(bytes >> page_shift, std::memory_order_relaxed);
+    of.regrets[large].given.fetch_add(bytes >> page_shift, std::memory_order_relaxed);
 }
 
 void keep_bound(zone& of, bool large)
@@ -193,17 +182,30 @@ void keep_bound(zone& of, bool large)
     if (dirty_pages(of, large) <= bound_now(of, large) >> page_shift) [[likely]]
         return;
     learn(of);
-    regrets[large].was_used.store(true, std::memory_order_relaxed);
+    of.regrets[large].was_used.store(true, std::memory_order_relaxed);
     // Below the bound by an eighth, so that the next free does not come here again.
     const std::size_t bound = bound_now(of, large);
     give_back(of, large, bound - bound / 8);
 }
 
+/// Fewest free resident pages of each kind in the interval that ends now.
+struct low_water
+{
+    std::size_t pages[2];
+};
+
+low_water take_low_water(zone& of)
+{
+    low_water idle{};
+    mutex_guard guard(of.lock);
+    of.end_interval(idle.pages[0], idle.pages[1]);
+    return idle;
+}
+
 /// An interval has ended: what was given back in it was rightly so, and a bound that was not reached in
 /// it comes down.
-void forget(bool large)
+void forget(regret& r)
 {
-    regret& r = regrets[large];
     r.given.store(0, std::memory_order_relaxed);
     if (!r.was_used.exchange(false, std::memory_order_relaxed))
         r.extra.store(r.extra.load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
@@ -225,23 +227,23 @@ bool age(zone& of)
     if (now - start < param.decay_ms ||
         !interval_start.compare_exchange_strong(start, now, std::memory_order_relaxed))
         return false;
-    std::size_t idle_small = 0;
-    std::size_t idle_large = 0;
-    {
-        mutex_guard guard(of.lock);
-        of.end_interval(idle_small, idle_large);
-    }
-    if (start == 0)
-        return false; // the first interval only begins
+    if (start != 0)
+        end_interval(of);
+    else // the first interval only begins
+        take_low_water(of);
+    return start != 0;
+}
+
+void end_interval(zone& of)
+{
+    const low_water idle = take_low_water(of);
     learn(of);
-    forget(false);
-    forget(true);
-    const zone_counts& counts = of.counts();
-    if (idle_small != 0)
-        give_back(of, false, (counts.nr_dirty_small - idle_small) << page_shift);
-    if (idle_large != 0)
-        give_back(of, true, (counts.nr_dirty_large - idle_large) << page_shift);
-    return true;
+    forget(of.regrets[0]);
+    forget(of.regrets[1]);
+    for (bool large : {false, true}) {
+        if (idle.pages[large] != 0)
+            give_back(of, large, (dirty_pages(of, large) - idle.pages[large]) << page_shift);
+    }
 }
 
 void balance_other(zone& of)
@@ -255,14 +257,10 @@ void balance_other(zone& of)
 
 void age_other(zone& of)
 {
-    std::size_t idle[2] = {};
-    {
-        mutex_guard guard(of.lock);
-        of.end_interval(idle[0], idle[1]);
-    }
+    const low_water idle = take_low_water(of);
     for (bool large : {false, true}) {
-        if (idle[large] != 0)
-            reclaim_pages(of, large, (dirty_pages(of, large) - idle[large]) << page_shift);
+        if (idle.pages[large] != 0)
+            reclaim_pages(of, large, (dirty_pages(of, large) - idle.pages[large]) << page_shift);
     }
 }
 

@@ -38,6 +38,9 @@ void balance(zone& of);
 /// As balance(), and lets memory age; called now and then.  True when an interval of decay_ms ended.
 bool age(zone& of);
 
+/// An interval has ended: the same for malloc's zone on another node.
+void end_interval(zone& of);
+
 /// The same for a zone that malloc does not live on: its bounds are the parameters', and nothing is learnt.
 /// age_other() is called when an interval has ended.
 void balance_other(zone& of);

@@ -19,6 +19,7 @@
 #include "buddy/free_area.hpp"
 #include "locking/mutex.hpp"
 
+#include <atomic>
 #include <cstddef>
 
 namespace bsl
@@ -36,6 +37,16 @@ struct zone_counts
     counter<std::size_t> nr_splits;      ///< blocks larger than asked that were split
 };
 
+/// What has been learnt of giving one kind of free pages back (reclaim.cpp).  Guesses: threads may
+/// overwrite each other's.
+struct regret
+{
+    std::atomic<std::size_t> extra{0}; ///< bytes that the bound is raised by
+    /// Pages given back since the interval began, and not taken again.
+    std::atomic<std::size_t> given{0};
+    std::atomic<bool> was_used{false}; ///< has the bound been reached since the interval began?
+};
+
 /// Where a run of pages is to lie among free ones.
 enum class run_fit
 {
@@ -51,6 +62,9 @@ public:
 
     mutex lock{lock_rank::zone};
     list_head isolated BSL_TSA(guarded_by(lock)); ///< batches of blocks on their way to the system
+
+    regret regrets[2];                        ///< of pages between slabs, of all others
+    std::atomic<std::size_t> taken_before{0}; ///< pages taken again up to the last look
 
     std::uint8_t number() const { return number_; }
 

@@ -115,8 +115,11 @@ inline constexpr std::size_t barn_bytes_max = 256 * kib;
 /// knows: those with the lowest slots.
 inline constexpr unsigned nr_near_caches = 64;
 
-/// Shards of every cache, at most; one per processor below that.
-inline constexpr unsigned nr_shards_max = 16;
+/// Shards of every cache, at most; one per processor below that.  A few more where each memory node is to
+/// have equally many.
+inline constexpr unsigned nr_plain_shards_max = 16;
+inline constexpr unsigned nr_shards_max = 21;
+static_assert(nr_shards_max <= 32, "a set of shards must fit in a word");
 
 /// Before the loader has relocated the library, memory is mapped in multiples of this.
 inline constexpr std::size_t early_chunk_size = 64 * kib;
@@ -140,6 +143,10 @@ inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
 
 /// Memory nodes (NUMA) that have zones of their own.
 inline constexpr unsigned nr_nodes_max = 8;
+
+/// Processors of which it is known which node they are on; later ones share theirs.
+inline constexpr unsigned nr_mapped_cpus = 2048;
+static_assert(is_power_of_2(nr_mapped_cpus));
 
 /// Page frames that a thread keeps at hand for alloc_pages(), of each of these orders: at most so many,
 /// and so many bytes.

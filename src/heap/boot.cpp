@@ -1,6 +1,7 @@
 #include "heap/boot.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/node.hpp"
 #include "config/params.hpp"
 #include "heap/fork.hpp"
 #include "heap/heap.hpp"
@@ -24,6 +25,9 @@ constinit bool booted = false;
     asm volatile("" : : "r"(&heap_root)); // so that a static link does not leave it out
     load_params_from(environment);
     name_arenas();
+    if (param.numa == 0 || param.numa_fake != 0)
+        set_up_nodes(static_cast<unsigned>(param.numa_fake));
+    set_up_shards();
     set_up_slab_debug();
     set_up_fork();
     open_registry(heap::counts_calls());

@@ -6,7 +6,7 @@
 
 #include "arena/arena.hpp"
 #include "buddy/reclaim.hpp"
-#include "buddy/zone_table.hpp"
+#include "buddy/zonelist.hpp"
 #include "config/params.hpp"
 #include "heap/allocation.hpp"
 #include "heap/early.hpp"
@@ -96,34 +96,39 @@ void* alloc_class(unsigned size_class, bool& zeros)
 void* alloc_run(std::size_t pages, unsigned order, bool& zeros)
 {
     return with_room([&]() -> void* {
-        mutex_guard guard(zone_normal.lock);
-        char* start = zone_normal.alloc_pages_exact(pages, order, migrate_type::run);
+        char* start = alloc_near(current_node(), [&](zone& from) {
+            mutex_guard guard(from.lock);
+            return from.alloc_pages_exact(pages, order, migrate_type::run);
+        });
         return start == nullptr ? nullptr : mark_run(start, pages, zeros);
     });
 }
 
 void free_run(page& head)
 {
-    mutex_guard guard(zone_normal.lock);
+    zone& home = home_of(head.start);
+    mutex_guard guard(home.lock);
     head.state = page_state::free;
-    zone_normal.free_run(head.start, head.nr_run_pages);
+    home.free_run(head.start, head.nr_run_pages);
+}
+
+pageblock* release_block(zone& from)
+{
+    mutex_guard guard(from.lock);
+    return from.release_block();
 }
 
 /// Gives addresses of wholly free pageblocks back, so that a window may have them.
 bool release_free_blocks()
 {
     bool any = false;
-    for (;;) {
-        pageblock* block = nullptr;
-        {
-            mutex_guard guard(zone_normal.lock);
-            block = zone_normal.release_block();
+    for_each_malloc_zone([&any](zone& from) {
+        while (pageblock* block = release_block(from)) {
+            take_offline(*block);
+            any = true;
         }
-        if (block == nullptr)
-            return any;
-        take_offline(*block);
-        any = true;
-    }
+    });
+    return any;
 }
 
 } // namespace
@@ -161,7 +166,7 @@ void free_large(void* p, page& head, const char* call)
         report_double_free(call, locate(p, head));
     const kmem_cache& cache = all_caches[head.cache];
     thread_heap* mine = this_thread_heap();
-    if (mine != nullptr && mine->keep_large(p, cache.size_class()))
+    if (mine != nullptr && is_local(p) && mine->keep_large(p, cache.size_class()))
         return;
     unpark(p);
     if (mine != nullptr) {

@@ -43,7 +43,7 @@ page* hand_out(char* start, std::size_t pages, unsigned order, bool& is_clean)
     first.start = start;
     first.nr_run_pages = pages;
     first.order = static_cast<std::uint8_t>(order);
-    first.shard = block.zone;
+    first.shard = static_cast<std::uint8_t>(type_of_zone(block.zone));
     first.colour = pages != nr_pages(order);
     std::atomic_ref<page_state>(first.state).store(page_state::frame, std::memory_order_relaxed);
     return &first;
@@ -56,16 +56,44 @@ char* alloc_in_zone(zone& from, std::size_t pages, unsigned order)
     return from.alloc_pages_exact(pages, order, migrate_type::run);
 }
 
-char* alloc_low(std::size_t pages, unsigned order)
+/// From the zones of a node's zonelist that are there.
+char* alloc_from_list(const frame_request& request, unsigned node, std::size_t pages)
 {
-    zone* low = make_zone(zone_number(0, zone_type::dma32));
-    if (low == nullptr)
-        return nullptr;
-    do {
-        if (char* start = alloc_in_zone(*low, pages, order))
+    const zonelist list = zonelist_of(node, request.type, request.this_node);
+    for (unsigned i = 0; i < list.nr; ++i) {
+        if (char* start = alloc_in_zone(*list.zones[i], pages, request.order))
             return start;
-    } while (grow_low_memory(low->number()));
+    }
     return nullptr;
+}
+
+/// From the zone of a node, which grows as long as the system has memory for it.
+char* alloc_growing(const frame_request& request, unsigned node, std::size_t pages)
+{
+    zone* from = make_zone(zone_number(node, request.type));
+    if (from == nullptr)
+        return nullptr;
+    const bool is_low = request.type == zone_type::dma32;
+    do {
+        if (char* start = alloc_in_zone(*from, pages, request.order))
+            return start;
+    } while (is_low ? grow_low_memory(from->number(), node)
+                    : grow_arenas(1, from->number(), node));
+    return nullptr;
+}
+
+/// The node's own zone, the others of its list, and what can be freed.
+char* alloc_on_node(const frame_request& request, std::size_t pages)
+{
+    const unsigned node =
+        request.node == any_node ? current_node() : static_cast<unsigned>(request.node);
+    if (char* start = alloc_growing(request, node, pages))
+        return start;
+    if (char* start = alloc_from_list(request, node, pages))
+        return start;
+    if (request.type == zone_type::normal)
+        make_room();
+    return alloc_from_list(request, node, pages);
 }
 
 char* alloc_normal(std::size_t pages, unsigned order)
@@ -73,10 +101,19 @@ char* alloc_normal(std::size_t pages, unsigned order)
     return with_room([&]() -> char* {
         thread_heap* mine = this_thread_heap();
         if (mine == nullptr || order >= nr_pageset_orders || pages != nr_pages(order))
-            return alloc_in_zone(zone_normal, pages, order);
+            return alloc_near(current_node(),
+                              [&](zone& from) { return alloc_in_zone(from, pages, order); });
         page* first = mine->alloc_frame(order);
         return first == nullptr ? nullptr : page_address(*first);
     });
+}
+
+char* alloc_wherever(const frame_request& request, std::size_t pages)
+{
+    if (request.type != zone_type::normal || request.node != any_node || request.this_node)
+        return alloc_on_node(request, pages);
+    char* start = alloc_normal(pages, request.order);
+    return start != nullptr ? start : alloc_from_list(request, current_node(), pages);
 }
 
 // --- the reserve -------------------------------------------------------------------------------
@@ -129,8 +166,7 @@ page* alloc(std::size_t pages, const frame_request& request)
 {
     if (request.at_once)
         return alloc_at_once(request); // a few pages too many, where it is an exact size
-    char* start = request.type == zone_type::dma32 ? alloc_low(pages, request.order)
-                                                   : alloc_normal(pages, request.order);
+    char* start = alloc_wherever(request, pages);
     if (request.keeps_reserve)
         look_after_reserve();
     keep_balance(this_thread.heap);
@@ -254,8 +290,9 @@ void give_back(page& first)
     const std::size_t pages = first.nr_run_pages;
     const unsigned order = first.order;
     thread_heap* mine = this_thread_heap();
-    if (mine != nullptr && first.shard == malloc_zone && first.colour == 0 &&
-        order < nr_pageset_orders) {
+    const bool is_normal = type_of_zone(first.shard) == zone_type::normal;
+    if (mine != nullptr && is_normal && first.colour == 0 && order < nr_pageset_orders &&
+        is_local(first.start)) {
         mine->free_frame(first, order);
     } else {
         zone& home = zone_of(first.start);
@@ -263,7 +300,7 @@ void give_back(page& first)
             mutex_guard guard(home.lock);
             home.free_run(first.start, pages);
         }
-        if (home.number() != malloc_zone)
+        if (!is_normal)
             balance_other(home);
     }
     keep_balance(mine);

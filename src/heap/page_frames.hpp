@@ -13,7 +13,7 @@
 
 #include "arena/arena.hpp"
 #include "arena/mem_section.hpp"
-#include "buddy/zone_table.hpp"
+#include "buddy/zonelist.hpp"
 #include "heap/registry.hpp"
 
 #include <bit>
@@ -21,6 +21,9 @@
 
 namespace bsl::heap
 {
+
+/// The node that the thread runs on, and what it keeps of it.
+inline constexpr int any_node = -1;
 
 /// What is wanted.  Orders above max_page_order are refused before.
 struct frame_request
@@ -31,17 +34,20 @@ struct frame_request
     bool at_once = false;      ///< without a lock, a system call or a page fault, or not at all
     bool must = false;         ///< if there is no memory, the program ends with a message
     bool keeps_reserve = true; ///< false: nobody will want more of it at once (frame_reserve.hpp)
+    bool this_node = false;    ///< of no other node
+    int node = any_node;       ///< from this node first, and straight from its zones
 };
 
 /// What a struct page says of a block that a bin may keep, in the words of one comparison: state, order,
-/// zone of malloc (`shard` is the zone's number here), not cut (`colour`).
+/// ordinary memory of any node (`shard` is the zone's type here), not cut (`colour`).
 inline std::uint32_t frame_mark(unsigned order)
 {
     struct
     {
         page_state state;
-        std::uint8_t order, zone, cut;
-    } mark{page_state::frame, static_cast<std::uint8_t>(order), malloc_zone, 0};
+        std::uint8_t order, type, cut;
+    } mark{page_state::frame, static_cast<std::uint8_t>(order),
+           static_cast<std::uint8_t>(zone_type::normal), 0};
     return std::bit_cast<std::uint32_t>(mark);
 }
 

@@ -34,15 +34,19 @@ page* thread_heap::alloc_frame(unsigned order)
     mutex_guard guard(lock);
     if (void* kept = bins_.frames[order].pop())
         return static_cast<page*>(kept);
-    char* start = pages_.alloc(zone_normal, order, migrate_type::slab);
+    char* start = alloc_near(current_node(), [&](zone& from) {
+        return pages_.alloc(from, order, migrate_type::slab);
+    });
     return start == nullptr ? nullptr : &page_of(pageblock_of(start), start);
 }
 
 void thread_heap::give_frames(void* const* frames, unsigned n, unsigned order)
 {
     pages_.set_bound(share_of(pageset_order_bytes_max));
-    for (unsigned i = 0; i < n; ++i)
-        pages_.free(zone_normal, static_cast<page*>(frames[i])->start, nr_pages(order));
+    for (unsigned i = 0; i < n; ++i) {
+        char* const start = static_cast<page*>(frames[i])->start;
+        pages_.free(home_of(start), start, nr_pages(order));
+    }
 }
 
 void thread_heap::free_frame(page& first, unsigned order)
@@ -50,6 +54,17 @@ void thread_heap::free_frame(page& first, unsigned order)
     mutex_guard guard(lock);
     if (!bins_.frames[order].push(&first))
         keep_frame(first, order);
+}
+
+/// Several memory nodes: frames of other nodes than this thread's go back; returns how many are left.
+unsigned thread_heap::keep_local(void** frames, unsigned n, unsigned order)
+{
+    if (nr_nodes() == 1) [[likely]]
+        return n;
+    const auto node_of_frame = [](void* first) { return node_of(static_cast<page*>(first)->start); };
+    const unsigned kept = sort_by_node(frames, n, current_node(), node_of_frame);
+    give_frames(frames + kept, n - kept, order);
+    return kept;
 }
 
 /// The bin is full, or has no sheaf: the older half goes to the pageset.
@@ -61,7 +76,7 @@ void thread_heap::keep_frame(page& first, unsigned order)
     unsigned n = 0;
     sheaf* s = detach(mine);
     if (s != nullptr)
-        n = empty(*s, frames, capacity);
+        n = keep_local(frames, empty(*s, frames, capacity), order);
     else if ((s = take_spare()) != nullptr)
         reset(*s, capacity);
     if (s == nullptr) {

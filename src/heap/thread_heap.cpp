@@ -161,7 +161,7 @@ namespace
 /// A full sheaf of any barn, this shard's first; takes `spent` in exchange where it can.
 sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
 {
-    for (unsigned i = 0; i < nr_shards(); ++i) {
+    for (unsigned i = 0; i < nr_shards(); i += nr_nodes()) { // of this node
         kmem_cache_node* node = cache.node((shard + i) % nr_shards());
         if (node == nullptr || !node->sheaves.has_full())
             continue;
@@ -177,6 +177,8 @@ sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
 void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
 {
     const unsigned shard = current_shard();
+    if (nr_nodes() != 1) [[unlikely]]
+        follow(node_of_shard(shard));
     sheaf* spent = detach(mine);
     sheaf* full = pop_full(cache.size_class());
     if (full == nullptr)
@@ -287,8 +289,14 @@ void thread_heap::put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
 void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
 {
     sheaf* room = nullptr;
-    if (sheaf* full = detach(mine))
+    if (sheaf* full = detach(mine)) {
+        if (nr_nodes() != 1 && send_home(cache, *full)) [[unlikely]] {
+            attach(mine, *full);
+            mine.push(object);
+            return;
+        }
         put_away(cache, *full, room);
+    }
     if (room == nullptr && deserves_sheaf(cache.size_class()))
         room = take_spare();
     if (room == nullptr) // no sheaf: give this one object back
@@ -379,7 +387,7 @@ void thread_heap::drain_stacks()
     }
     while (sheaf* s = spare_.pop())
         cache_for(own_cache::sheaf).free_one(s);
-    pages_.drain(zone_normal);
+    pages_.drain();
 }
 
 void thread_heap::drain()
@@ -407,7 +415,7 @@ void thread_heap::drain_from_outside()
     steal(bins_.of_class, [this](unsigned map_class, void* const* objects, unsigned n) {
         cache_of_map_class(map_class).flush(&pages_, objects, n);
     });
-    pages_.drain(zone_normal);
+    pages_.drain();
 }
 
 std::size_t thread_heap::nr_cached(unsigned size_class)

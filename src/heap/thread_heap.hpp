@@ -153,15 +153,23 @@ private:
     void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
     void give_frames(void* const* frames, unsigned n, unsigned order)
         BSL_TSA(requires_capability(lock));
+    unsigned keep_local(void** frames, unsigned n, unsigned order)
+        BSL_TSA(requires_capability(lock));
     void drain_frames() BSL_TSA(requires_capability(lock));
     void steal_frames() BSL_TSA(requires_capability(lock));
     std::size_t nr_frame_pages() const;
     void drain_stacks() BSL_TSA(requires_capability(lock));
+    /// Several memory nodes: objects of other nodes than this thread's leave a detached sheaf.  True if
+    /// there were any.
+    bool send_home(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
+    /// The thread runs on this node now.
+    void follow(unsigned node) BSL_TSA(requires_capability(lock));
 
     thread_bins bins_;
     sheaf_stack full_[nr_slab_classes];
     std::size_t full_bytes_ = 0; ///< of objects in those
     std::uint8_t next_victim_ = 0;
+    std::uint8_t node_ = 0; ///< that the thread was on when it last looked
     sheaf_stack spare_; ///< empty sheaves, of any class
     pageset pages_;
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
@@ -172,6 +180,9 @@ private:
     counter<std::size_t> flushed_bytes_ = 0;
 };
 static_assert(sizeof(thread_heap) <= thread_heap_size);
+
+/// Puts what is of this node to the front; returns how many are.
+unsigned sort_by_node(void** objects, unsigned n, unsigned node, unsigned (*node_of_one)(void*));
 
 /// What one thread may have of something of which a few threads may have `bytes`.
 std::size_t share_of(std::size_t bytes);

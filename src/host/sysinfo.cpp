@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -44,6 +45,24 @@ std::size_t address_space_limit()
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return SIZE_MAX;
     return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+bool read_file(const char* path, char* text, std::size_t size)
+{
+    const int saved = errno;
+    std::size_t filled = 0;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && filled + 1 < size) {
+        const ssize_t got = read(fd, text + filled, size - 1 - filled);
+        if (got <= 0)
+            break;
+        filled += static_cast<std::size_t>(got);
+    }
+    if (fd >= 0)
+        close(fd);
+    text[filled] = '\0';
+    errno = saved;
+    return filled != 0;
 }
 
 int process_id()

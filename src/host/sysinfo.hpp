@@ -13,6 +13,10 @@ unsigned nr_cpus();
 /// RLIMIT_AS in bytes; SIZE_MAX without a limit.
 std::size_t address_space_limit();
 
+/// Reads a short file of the kernel's, from its start; terminated, cut off at `size` - 1 bytes.  False,
+/// and `text` is empty, where it cannot be read.
+bool read_file(const char* path, char* text, std::size_t size);
+
 /// The kernel's number of this process.
 int process_id();
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -253,6 +254,17 @@ bool name_mapping(void* address, std::size_t size, const char* name)
 {
     errno_guard keep;
     return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, size, name) == 0;
+}
+
+bool prefer_node(void* address, std::size_t size, unsigned node)
+{
+    errno_guard keep;
+    constexpr unsigned bits = 8 * sizeof(unsigned long);
+    unsigned long mask[1024 / bits] = {}; // nodes that the kernel can be built for
+    if (node >= 1024)
+        return false;
+    mask[node / bits] = 1ul << (node % bits);
+    return syscall(SYS_mbind, address, size, MPOL_PREFERRED, mask, 1024 + 1, 0) == 0;
 }
 
 void advise_huge(void* address, std::size_t size, bool wanted)

@@ -79,6 +79,10 @@ bool move_mapping(void* from, void* to, std::size_t size);
 /// built without).
 bool name_mapping(void* address, std::size_t size, const char* name);
 
+/// Memory of a range is to come from this memory node as long as it has any; for pages that are not
+/// there yet.  False where the kernel cannot, or may not.
+bool prefer_node(void* address, std::size_t size, unsigned node);
+
 /// Huge pages for a range: wanted, or never.
 void advise_huge(void* address, std::size_t size, bool wanted);
 

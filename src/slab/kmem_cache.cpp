@@ -39,23 +39,53 @@ namespace
 /// A shard's node of a cache, made when first used.
 constinit std::atomic<kmem_cache_node*> nodes[nr_shards_max][nr_caches];
 
+constinit std::atomic<unsigned> shards_in_use{0};
+constinit std::atomic<unsigned> shards_of_cpus{0}; ///< the same with one node; 0: not so simple
+
 } // namespace
 
 unsigned nr_shards()
 {
-    static constinit std::atomic<unsigned> cached{0};
-    const unsigned known = cached.load(std::memory_order_relaxed);
+    const unsigned known = shards_in_use.load(std::memory_order_relaxed);
     if (known != 0) [[likely]]
         return known;
     const unsigned cpus = host::nr_cpus();
-    const unsigned shards = cpus < nr_shards_max ? cpus : nr_shards_max;
-    cached.store(shards, std::memory_order_relaxed);
+    const unsigned shards = cpus < nr_plain_shards_max ? cpus : nr_plain_shards_max;
+    shards_in_use.store(shards, std::memory_order_relaxed);
     return shards;
 }
 
+namespace
+{
+
+unsigned find_shard(unsigned cpu)
+{
+    const unsigned nr = nr_shards();
+    if (nr_nodes() == 1) {
+        shards_of_cpus.store(nr, std::memory_order_relaxed);
+        return cpu % nr;
+    }
+    // Some machines count processors node by node, others deal them out: either way they are spread.
+    const unsigned of_node = nr / nr_nodes();
+    return node_of_cpu(cpu) + nr_nodes() * ((cpu + cpu / nr_nodes()) % of_node);
+}
+
+} // namespace
+
 unsigned current_shard()
 {
-    return host::current_cpu() % nr_shards();
+    const unsigned cpu = host::current_cpu();
+    const unsigned nr = shards_of_cpus.load(std::memory_order_relaxed);
+    return nr != 0 ? cpu % nr : find_shard(cpu);
+}
+
+void set_up_shards()
+{
+    if (nr_nodes() == 1)
+        return;
+    shards_of_cpus.store(0, std::memory_order_relaxed);
+    const unsigned of_node = (nr_shards() + nr_nodes() - 1) / nr_nodes();
+    shards_in_use.store(of_node * nr_nodes(), std::memory_order_relaxed);
 }
 
 // --- nodes -------------------------------------------------------------------------------------
@@ -196,6 +226,19 @@ unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void*
     return n;
 }
 
+/// No node has pages: free objects of other nodes, once memory is short.
+unsigned kmem_cache::refill_elsewhere(unsigned shard, void** objects, unsigned want,
+                                      page_use& use) const
+{
+    unsigned n = 0;
+    for (unsigned i = 1; n == 0 && memory_is_short() && i < nr_shards(); ++i) {
+        kmem_cache_node* other = node((shard + i) % nr_shards());
+        if (other != nullptr && other->nr_free != 0)
+            n = take_from_node(*other, objects, want, use);
+    }
+    return n;
+}
+
 unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsigned want,
                             page_use& use) const
 {
@@ -205,8 +248,9 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
     if (home == nullptr)
         return 0;
     unsigned n = take_from_node(*home, objects, want, use);
-    // Other shards' free objects before new pages: memory must not grow because threads move.
-    for (unsigned i = 1; n == 0 && i < nr_shards(); ++i) {
+    // Other shards' free objects before new pages: memory must not grow because threads move.  But not
+    // those of other nodes.
+    for (unsigned i = nr_nodes(); n == 0 && i < nr_shards(); i += nr_nodes()) {
         kmem_cache_node* other = node((shard + i) % nr_shards());
         if (other != nullptr && other->nr_free != 0)
             n = take_from_node(*other, objects, want, use);
@@ -217,7 +261,7 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
         const auto nr_slabs = static_cast<unsigned>(home->nr_slabs);
         page* slab = make_slab(pages, shard, nr_slabs, run_fit::tight);
         if (slab == nullptr)
-            return 0;
+            return refill_elsewhere(shard, objects, want, use);
         n = take_from_new_slab(*home, *slab, objects, want, use);
     }
     BSL_PROBE2(refill, &name_[0], n);
@@ -404,11 +448,12 @@ bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
     if (home == nullptr || first + wanted > pages_per_pageblock)
         return false;
     {
-        mutex_guard guard(zone_normal.lock);
+        zone& home_zone = home_of(head.start);
+        mutex_guard guard(home_zone.lock);
         char* const end = head.start + (pages << page_shift);
         if (wanted < pages)
-            zone_normal.free_run(head.start + (wanted << page_shift), pages - wanted);
-        else if (!zone_normal.extend_run(end, wanted - pages))
+            home_zone.free_run(head.start + (wanted << page_shift), pages - wanted);
+        else if (!home_zone.extend_run(end, wanted - pages))
             return false;
     }
     block.dirty.set(first, wanted);

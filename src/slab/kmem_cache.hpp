@@ -29,6 +29,7 @@
 #include "base/counter.hpp"
 #include "base/cpu.hpp"
 #include "buddy/pageset.hpp"
+#include "buddy/zonelist.hpp"
 #include "slab/barn.hpp"
 #include "slab/size_class.hpp"
 
@@ -167,6 +168,7 @@ private:
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
     unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want,
                             page_use& use) const;
+    unsigned refill_elsewhere(unsigned shard, void** objects, unsigned want, page_use& use) const;
     unsigned take_from_new_slab(kmem_cache_node& home, page& slab, void** objects, unsigned want,
                                 page_use& use) const;
     void free_slab(pageset* pages, page& head) const;
@@ -224,10 +226,19 @@ void unpark(const void* object);
 /// there is none.
 page* single_object_at(const void* address);
 
-/// Shards in use: one per processor, at most nr_shards_max.
+/// Shards in use: one per processor, at most nr_shards_max; with several memory nodes a multiple of their
+/// number.
 unsigned nr_shards();
 /// The shard that serves this thread now.
 unsigned current_shard();
+/// Takes note of the memory nodes; while the process has one thread.
+void set_up_shards();
+
+/// Shards belong to nodes: shard s takes the pages of its slabs from node s % nr_nodes().
+inline unsigned node_of_shard(unsigned shard)
+{
+    return nr_nodes() == 1 ? 0 : shard % nr_nodes();
+}
 
 /// The allocator's own objects.
 enum class own_cache : unsigned

@@ -38,14 +38,13 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
             return nullptr;
     }
     const std::size_t used = slab_pages(order);
-    char* start = nullptr;
-    if (pages != nullptr && !is_single()) {
-        start = pages->alloc(zone_normal, order, migrate_type::slab);
-    } else {
-        mutex_guard guard(zone_normal.lock);
-        start = is_single() ? zone_normal.alloc_run(used, fit)
-                            : zone_normal.alloc_block(order, migrate_type::slab);
-    }
+    char* start = alloc_near(node_of_shard(shard), [&](zone& from) -> char* {
+        if (pages != nullptr && !is_single())
+            return pages->alloc(from, order, migrate_type::slab);
+        mutex_guard guard(from.lock);
+        return is_single() ? from.alloc_run(used, fit)
+                           : from.alloc_block(order, migrate_type::slab);
+    });
     if (start == nullptr) {
         if (number_ >= nr_caches)
             to_program_cache(*this).uncharge(used);
@@ -90,12 +89,13 @@ void kmem_cache::free_slab(pageset* pages, page& head) const
     const std::size_t described = is_single() ? 1 : used;
     for (std::size_t i = 0; i < described; ++i)
         (&head)[i].state = page_state::free;
+    zone& home = home_of(start);
     if (pages != nullptr) {
-        pages->free(zone_normal, start, used);
+        pages->free(home, start, used);
         return;
     }
-    mutex_guard guard(zone_normal.lock);
-    zone_normal.free_run(start, used);
+    mutex_guard guard(home.lock);
+    home.free_run(start, used);
 }
 
 /// Takes objects in address order from a slab all of whose pages hold memory.

@@ -2,7 +2,7 @@
 
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
-#include "buddy/zone.hpp"
+#include "buddy/zonelist.hpp"
 
 #include <cstring>
 
@@ -37,14 +37,15 @@ char* alloc_adjacent(std::size_t size, std::size_t alignment, bool zeroed)
     const std::size_t nr_blocks = div_round_up(size, pageblock_size);
     const std::size_t spare = nr_blocks * pages_per_pageblock - pages;
     char* start = nullptr;
-    {
-        mutex_guard guard(zone_normal.lock);
-        start = zone_normal.alloc_adjacent_blocks(nr_blocks);
-        if (start == nullptr)
-            return nullptr;
-        if (spare != 0)
-            zone_normal.free_run(start + size, spare);
+    for (unsigned i = 0; start == nullptr && i < nr_nodes(); ++i) {
+        zone& from = zone_of_node(nr_nodes() == 1 ? 0 : nodes_by_distance(current_node())[i]);
+        mutex_guard guard(from.lock);
+        start = from.alloc_adjacent_blocks(nr_blocks);
+        if (start != nullptr && spare != 0)
+            from.free_run(start + size, spare);
     }
+    if (start == nullptr)
+        return nullptr;
     for (std::size_t done = 0; done < pages; done += pages_per_pageblock) {
         pageblock& block = pageblock_of(start + (done << page_shift));
         const std::size_t here = pages_in_pageblock(pages - done);
@@ -63,7 +64,8 @@ char* alloc_adjacent(std::size_t size, std::size_t alignment, bool zeroed)
 vfree_result free_adjacent(char* start)
 {
     page& first = page_of(pageblock_of(start), start);
-    mutex_guard guard(zone_normal.lock);
+    zone& home = home_of(start);
+    mutex_guard guard(home.lock);
     if (first.state != page_state::run)
         return vfree_result::already_free;
     if (first.start != start)
@@ -73,7 +75,7 @@ vfree_result free_adjacent(char* start)
     first.nr_run_pages = 0;
     first.start = nullptr;
     for (std::size_t done = 0; done < pages; done += pages_per_pageblock)
-        zone_normal.free_run(start + (done << page_shift), pages_in_pageblock(pages - done));
+        home.free_run(start + (done << page_shift), pages_in_pageblock(pages - done));
     return vfree_result::freed;
 }
 

@@ -2,7 +2,7 @@
 
 #include "arena/arena.hpp"
 #include "base/check.hpp"
-#include "buddy/zone_table.hpp"
+#include "buddy/zonelist.hpp"
 #include "host/vm.hpp"
 #include "vmalloc/lending.hpp"
 #include "vmalloc/vmalloc.hpp"
@@ -40,12 +40,13 @@ loan find_loan(const char* start, const char* end) BSL_TSA(requires_capability(v
 
 char* take_block(std::size_t pages)
 {
+    const unsigned node = current_node();
     do {
-        mutex_guard guard(zone_normal.lock);
-        if (char* start =
-                zone_normal.alloc_pages_exact(pages, ilog2_ceil(pages), migrate_type::run))
+        zone& from = zone_of_node(node);
+        mutex_guard guard(from.lock);
+        if (char* start = from.alloc_pages_exact(pages, ilog2_ceil(pages), migrate_type::run))
             return start;
-    } while (grow_arenas(1));
+    } while (grow_arenas(1, zone_of_node(node).number(), node));
     return nullptr;
 }
 

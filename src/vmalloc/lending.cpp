@@ -2,7 +2,7 @@
 
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
-#include "buddy/zone_table.hpp"
+#include "buddy/zonelist.hpp"
 #include "host/vm.hpp"
 
 #include <algorithm>
@@ -67,10 +67,16 @@ bool is_mostly_resident(const block& b)
     return of.dirty.count(page_number(of, b.start), pages) * least_resident_part >= pages;
 }
 
-/// nullptr where no area was declared.
-zone* contiguous_zone()
+/// Zones that lend, the nearest first.  Contiguous areas come last: what is theirs may be called for.
+zonelist lenders()
 {
-    return zone_at(zone_number(0, zone_type::movable));
+    zonelist list{};
+    const unsigned here = current_node();
+    for (unsigned i = 0; i < nr_nodes(); ++i)
+        list.zones[list.nr++] = &zone_of_node(nr_nodes() == 1 ? 0 : nodes_by_distance(here)[i]);
+    if (zone* contiguous = zone_at(zone_number(0, zone_type::movable)))
+        list.zones[list.nr++] = contiguous;
+    return list;
 }
 
 /// Takes resident blocks of at least `wanted` bytes together, or what there is.  In ascending order:
@@ -79,10 +85,9 @@ unsigned take_blocks(block (&taken)[batch_size], unsigned max_blocks, std::size_
 {
     unsigned n = 0;
     std::size_t sum = 0;
-    // Contiguous areas come last: what is theirs may be called for.
-    for (zone* from : {&zone_normal, contiguous_zone()}) {
-        if (from == nullptr)
-            break;
+    const zonelist list = lenders();
+    for (unsigned i = 0; i < list.nr; ++i) {
+        zone* const from = list.zones[i];
         mutex_guard guard(from->lock);
         for (migrate_type type : {migrate_type::none, migrate_type::run, migrate_type::slab}) {
             while (n < max_blocks && sum < wanted) {
@@ -185,10 +190,9 @@ std::size_t lendable_bytes()
     if (!can_lend())
         return 0;
     std::size_t pages = 0;
-    for (zone* from : {&zone_normal, contiguous_zone()}) {
-        if (from != nullptr)
-            pages += from->counts().nr_dirty_large;
-    }
+    const zonelist list = lenders();
+    for (unsigned i = 0; i < list.nr; ++i)
+        pages += list.zones[i]->counts().nr_dirty_large;
     return pages << page_shift;
 }
 

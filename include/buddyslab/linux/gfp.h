@@ -18,6 +18,8 @@ typedef bsl_gfp_t gfp_t;
 #define __GFP_NOWARN BSL___GFP_NOWARN
 #define __GFP_COMP 0u /* every block is one here */
 #define __GFP_ACCOUNT BSL___GFP_ACCOUNT
+#define __GFP_THISNODE BSL___GFP_THISNODE
+#define GFP_THISNODE BSL_GFP_THISNODE
 
 #define GFP_KERNEL BSL_GFP_KERNEL
 #define GFP_KERNEL_ACCOUNT BSL_GFP_KERNEL_ACCOUNT

@@ -54,7 +54,7 @@ TEST_CASE("what a pageset keeps is bounded, and drained to the zone")
     }
     CHECK(pages.nr_pages_held() > 0);
     CHECK(nr_pages_out(z) == pages.nr_pages_held());
-    pages.drain(z.get());
+    pages.drain();
     CHECK(pages.nr_pages_held() == 0);
     CHECK(nr_pages_out(z) == 0);
 }
@@ -65,7 +65,7 @@ TEST_CASE("a bound of nothing keeps nothing")
     pageset pages;
     pages.set_bound(0);
     char* at = alloc(pages, z, 2);
-    pages.drain(z.get());
+    pages.drain();
     pages.free(z.get(), at, 4);
     CHECK(pages.nr_pages_held() == 0);
     CHECK(nr_pages_out(z) == 0);
