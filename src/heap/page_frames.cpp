@@ -77,8 +77,7 @@ char* alloc_growing(const frame_request& request, unsigned node, std::size_t pag
     do {
         if (char* start = alloc_in_zone(*from, pages, request.order))
             return start;
-    } while (is_low ? grow_low_memory(from->number(), node)
-                    : grow_arenas(1, from->number(), node));
+    } while (is_low ? grow_low_memory(from->number(), node) : grow_arenas(1, from->number(), node));
     return nullptr;
 }
 

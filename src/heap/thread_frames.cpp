@@ -34,9 +34,8 @@ page* thread_heap::alloc_frame(unsigned order)
     mutex_guard guard(lock);
     if (void* kept = bins_.frames[order].pop())
         return static_cast<page*>(kept);
-    char* start = alloc_near(current_node(), [&](zone& from) {
-        return pages_.alloc(from, order, migrate_type::slab);
-    });
+    char* start = alloc_near(
+        current_node(), [&](zone& from) { return pages_.alloc(from, order, migrate_type::slab); });
     return start == nullptr ? nullptr : &page_of(pageblock_of(start), start);
 }
 
@@ -61,7 +60,9 @@ unsigned thread_heap::keep_local(void** frames, unsigned n, unsigned order)
 {
     if (nr_nodes() == 1) [[likely]]
         return n;
-    const auto node_of_frame = [](void* first) { return node_of(static_cast<page*>(first)->start); };
+    const auto node_of_frame = [](void* first) {
+        return node_of(static_cast<page*>(first)->start);
+    };
     const unsigned kept = sort_by_node(frames, n, current_node(), node_of_frame);
     give_frames(frames + kept, n - kept, order);
     return kept;

@@ -170,7 +170,7 @@ private:
     std::size_t full_bytes_ = 0; ///< of objects in those
     std::uint8_t next_victim_ = 0;
     std::uint8_t node_ = 0; ///< that the thread was on when it last looked
-    sheaf_stack spare_; ///< empty sheaves, of any class
+    sheaf_stack spare_;     ///< empty sheaves, of any class
     pageset pages_;
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
     std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr

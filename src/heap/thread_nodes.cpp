@@ -34,7 +34,8 @@ bool thread_heap::send_home(const kmem_cache& cache, sheaf& s)
 {
     void* objects[sheaf_capacity_max];
     const unsigned n = empty(s, objects, cache.sheaf_capacity());
-    const unsigned kept = sort_by_node(objects, n, current_node(), [](void* p) { return node_of(p); });
+    const unsigned kept =
+        sort_by_node(objects, n, current_node(), [](void* p) { return node_of(p); });
     if (kept != 0)
         fill(s, objects, kept);
     if (kept == n)
