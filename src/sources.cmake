@@ -47,6 +47,7 @@ set(BUDDYSLAB_SOURCES
     src/slab/kmem_cache.cpp
     src/slab/misuse.cpp
     src/slab/program_cache.cpp
+    src/slab/shard.cpp
     src/slab/sheaf.cpp
     src/slab/slab.cpp
 

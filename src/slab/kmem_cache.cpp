@@ -20,8 +20,6 @@
 #include "arena/memblock.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
-#include "host/sysinfo.hpp"
-#include "host/thread.hpp"
 #include "host/vm.hpp"
 #include "slab/cache_table.hpp"
 #include "slab/misuse.hpp"
@@ -39,54 +37,7 @@ namespace
 /// A shard's node of a cache, made when first used.
 constinit std::atomic<kmem_cache_node*> nodes[nr_shards_max][nr_caches];
 
-constinit std::atomic<unsigned> shards_in_use{0};
-constinit std::atomic<unsigned> shards_of_cpus{0}; ///< the same with one node; 0: not so simple
-
 } // namespace
-
-unsigned nr_shards()
-{
-    const unsigned known = shards_in_use.load(std::memory_order_relaxed);
-    if (known != 0) [[likely]]
-        return known;
-    const unsigned cpus = host::nr_cpus();
-    const unsigned shards = cpus < nr_plain_shards_max ? cpus : nr_plain_shards_max;
-    shards_in_use.store(shards, std::memory_order_relaxed);
-    return shards;
-}
-
-namespace
-{
-
-unsigned find_shard(unsigned cpu)
-{
-    const unsigned nr = nr_shards();
-    if (nr_nodes() == 1) {
-        shards_of_cpus.store(nr, std::memory_order_relaxed);
-        return cpu % nr;
-    }
-    // Some machines count processors node by node, others deal them out: either way they are spread.
-    const unsigned of_node = nr / nr_nodes();
-    return node_of_cpu(cpu) + nr_nodes() * ((cpu + cpu / nr_nodes()) % of_node);
-}
-
-} // namespace
-
-unsigned current_shard()
-{
-    const unsigned cpu = host::current_cpu();
-    const unsigned nr = shards_of_cpus.load(std::memory_order_relaxed);
-    return nr != 0 ? cpu % nr : find_shard(cpu);
-}
-
-void set_up_shards()
-{
-    if (nr_nodes() == 1)
-        return;
-    shards_of_cpus.store(0, std::memory_order_relaxed);
-    const unsigned of_node = (nr_shards() + nr_nodes() - 1) / nr_nodes();
-    shards_in_use.store(of_node * nr_nodes(), std::memory_order_relaxed);
-}
 
 // --- nodes -------------------------------------------------------------------------------------
 

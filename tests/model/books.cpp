@@ -88,8 +88,10 @@ void validate_while_busy()
     static_assert(check_level >= 2, "below, validate() says nothing");
     for (const kmem_cache& cache : all_caches)
         cache.validate();
-    mutex_guard guard(zone_normal.lock);
-    zone_normal.validate();
+    for_each_malloc_zone([](zone& z) {
+        mutex_guard guard(z.lock);
+        z.validate();
+    });
 }
 
 void validate_everything()
@@ -103,9 +105,12 @@ void check_pages_are_accounted_for()
     std::size_t pages = sum_of_threads().pages;
     for (const kmem_cache& cache : all_caches)
         pages += cache_sum(cache).pages;
-    mutex_guard guard(zone_normal.lock);
-    const zone_counts& zone = zone_normal.counts();
-    expect(zone.nr_online * pages_per_pageblock - zone.nr_free, pages, "pages in use");
+    std::size_t handed_out = 0;
+    for_each_malloc_zone([&handed_out](zone& z) {
+        mutex_guard guard(z.lock);
+        handed_out += z.counts().nr_online * pages_per_pageblock - z.counts().nr_free;
+    });
+    expect(handed_out, pages, "pages in use");
 }
 
 void check_books_balance()

@@ -5,7 +5,7 @@
 #include <buddyslab/malloc.h>
 #include <buddyslab/pages.h>
 
-#include "buddy/zone.hpp"
+#include "buddy/zonelist.hpp"
 #include "heap/registry.hpp"
 #include "unit/child.hpp"
 #include "unit/memory.hpp"
@@ -34,15 +34,20 @@ inline bool is_filled(const void* start, std::size_t size, int value)
 
 inline void validate_zone()
 {
-    bsl::mutex_guard guard(bsl::zone_normal.lock);
-    bsl::zone_normal.validate();
+    bsl::for_each_malloc_zone([](bsl::zone& z) {
+        bsl::mutex_guard guard(z.lock);
+        z.validate();
+    });
 }
 
 inline std::size_t pages_in_use()
 {
     bsl_malloc_trim(0);
-    const bsl::zone_counts& zone = bsl::zone_normal.counts();
-    return zone.nr_online * bsl::pages_per_pageblock - zone.nr_free;
+    std::size_t sum = 0;
+    bsl::for_each_malloc_zone([&sum](bsl::zone& z) {
+        sum += z.counts().nr_online * bsl::pages_per_pageblock - z.counts().nr_free;
+    });
+    return sum;
 }
 
 /// What the misuse must print, whole.
