@@ -65,6 +65,25 @@ BSL_API BSL_MUST_USE void* bsl_alloc_pages_exact(size_t size, bsl_gfp_t gfp) BSL
 BSL_API void bsl_free_pages_exact(void* start, size_t size) BSL_NOEXCEPT;
 
 /*
+ * Memory nodes (NUMA): 0 … bsl_nr_online_nodes() - 1, one on most machines.  bsl_numa_node_id() is the one
+ * that the thread runs on just now, and where the functions above take memory from.
+ *
+ * bsl_alloc_pages_node() takes it from another; from that one's neighbours, the nearest first, when the
+ * system gives no more.  With BSL___GFP_THISNODE: NULL then, with errno = ENOMEM.  BSL_NUMA_NO_NODE is the
+ * thread's own; a node that there is not: NULL, with errno = EINVAL.  What a thread keeps at hand is passed
+ * by: each call takes the zone's lock.
+ *
+ * bsl_page_to_nid() is the node of the zone that a page belongs to.
+ */
+#define BSL_NUMA_NO_NODE (-1)
+BSL_API unsigned bsl_nr_online_nodes(void) BSL_NOEXCEPT;
+BSL_API int bsl_numa_node_id(void) BSL_NOEXCEPT;
+BSL_API int bsl_node_distance(int from, int to) BSL_NOEXCEPT;
+BSL_API BSL_MUST_USE struct bsl_page* bsl_alloc_pages_node(int nid, bsl_gfp_t gfp,
+                                                           unsigned order) BSL_NOEXCEPT;
+BSL_API BSL_NONNULL(1) int bsl_page_to_nid(const struct bsl_page* page) BSL_NOEXCEPT;
+
+/*
  * From page to address and back.  bsl_virt_to_page() and bsl_pfn_to_page() know every page of every
  * arena, whoever has it; NULL: there is no page at this address, or it is in a window.
  */

@@ -45,12 +45,20 @@ bsl::page* refuse()
     return nullptr;
 }
 
+static_assert(BSL_NUMA_NO_NODE == bsl::heap::any_node);
+
+bool is_node(int nid)
+{
+    return nid >= 0 && static_cast<unsigned>(nid) < bsl::nr_nodes();
+}
+
 /// What the flags say, and whether they are known.
 bool understand(bsl_gfp_t gfp, frame_request& request)
 {
     request.zeroed = (gfp & BSL___GFP_ZERO) != 0;
     request.at_once = (gfp & may_reclaim) == 0;
     request.must = (gfp & BSL___GFP_NOFAIL) != 0;
+    request.this_node = (gfp & BSL___GFP_THISNODE) != 0;
     if ((gfp & BSL___GFP_DMA32) != 0)
         request.type = bsl::zone_type::dma32;
     return (gfp & ~bsl_gfp_t{BSL_GFP_ALL}) == 0;
@@ -122,6 +130,40 @@ void bsl_free_page(unsigned long address) noexcept
 {
     if (address != 0)
         bsl::heap::free_frames(to_pointer(address), 0, "free_page");
+}
+
+unsigned bsl_nr_online_nodes() noexcept
+{
+    return bsl::nr_nodes();
+}
+
+int bsl_numa_node_id() noexcept
+{
+    return static_cast<int>(bsl::current_node());
+}
+
+int bsl_node_distance(int from, int to) noexcept
+{
+    if (!is_node(from) || !is_node(to))
+        return 0;
+    return static_cast<int>(
+        bsl::node_distance(static_cast<unsigned>(from), static_cast<unsigned>(to)));
+}
+
+bsl_page* bsl_alloc_pages_node(int nid, bsl_gfp_t gfp, unsigned order) noexcept
+{
+    frame_request request{};
+    request.order = order;
+    request.node = nid;
+    const bool is_valid = nid == BSL_NUMA_NO_NODE || is_node(nid);
+    if (!is_valid || order > bsl::max_page_order || !understand(gfp, request))
+        return to_public(refuse());
+    return to_public(bsl::heap::alloc_frames_slow(request));
+}
+
+int bsl_page_to_nid(const bsl_page* page) noexcept
+{
+    return static_cast<int>(bsl::node_of(bsl::page_address(from_public(page))));
 }
 
 void* bsl_alloc_pages_exact(size_t size, bsl_gfp_t gfp) noexcept

@@ -35,6 +35,14 @@
 #define alloc_pages_exact(size, gfp) bsl_alloc_pages_exact(size, gfp)
 #define free_pages_exact(start, size) bsl_free_pages_exact(start, size)
 
+#define NUMA_NO_NODE BSL_NUMA_NO_NODE
+#define nr_online_nodes bsl_nr_online_nodes()
+#define numa_node_id() bsl_numa_node_id()
+#define numa_mem_id() bsl_numa_node_id()
+#define node_distance(from, to) bsl_node_distance(from, to)
+#define alloc_pages_node(nid, gfp, order) bsl_alloc_pages_node(nid, gfp, order)
+#define page_to_nid(of) bsl_page_to_nid(of)
+
 #define page_address(of) bsl_page_address(of)
 #define virt_to_page(address) bsl_virt_to_page((const void*)(address))
 #define page_to_pfn(of) bsl_page_to_pfn(of)

@@ -1,0 +1,58 @@
+#pragma once
+
+/// What tests with simulated memory nodes have in common.  Each case is a process of its own.
+
+#include "arena/node.hpp"
+#include "slab/kmem_cache.hpp"
+#include "unit/api/pages.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+/// Before any thread.
+inline void simulate_nodes(unsigned nr)
+{
+    bsl::set_up_nodes(nr);
+    bsl::set_up_shards();
+}
+
+/// All processors are on this node from now on.
+inline void move_to_node(unsigned node)
+{
+    for (unsigned cpu = 0; cpu < bsl::nr_mapped_cpus; ++cpu)
+        bsl::set_cpu_node(cpu, node);
+}
+
+inline unsigned node_of(const void* p)
+{
+    return static_cast<unsigned>(bsl_page_to_nid(bsl_virt_to_page(p)));
+}
+
+/// The process gets no more address space.
+inline void refuse_more_memory()
+{
+    std::FILE* file = std::fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    if (file == nullptr || std::fscanf(file, "%lu", &pages) != 1)
+        std::abort();
+    std::fclose(file);
+    const rlim_t size = pages * static_cast<unsigned long>(sysconf(_SC_PAGESIZE));
+    const rlimit limit{size, size};
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        std::abort();
+}
+
+/// In a child: aborts with what was not so.
+inline void must(bool is_so, const char* what)
+{
+    if (is_so)
+        return;
+    static_cast<void>(!write(STDERR_FILENO, what, std::strlen(what)));
+    std::abort();
+}
+
+inline std::size_t free_pages_of(unsigned node)
+{
+    const bsl::zone* z = bsl::zone_at(bsl::zone_number(node, bsl::zone_type::normal));
+    return z == nullptr ? 0 : std::size_t{z->counts().nr_free};
+}
