@@ -23,7 +23,8 @@ inline std::vector<void*> refill(const bsl::kmem_cache& cache, unsigned want, bo
         if (got != 0)
             return objects;
         objects.resize(want);
-        REQUIRE(bsl::grow_arenas(1));
+        const unsigned node = bsl::node_of_shard(shard);
+        REQUIRE(bsl::grow_arenas(1, bsl::zone_of_node(node).number(), node));
     }
 }
 
