@@ -48,7 +48,7 @@ inline bool is_local(const void* address)
     return nr_nodes() == 1 || node_of_zone(pageblock_of(address).zone) == current_node();
 }
 
-/// Does the system refuse more memory, so that other nodes' is taken?  Never with one node.
+/// Does the system refuse more memory?  Other nodes' is taken then, and zones keep above their watermarks.
 bool memory_is_short();
 /// Returns what it was before.
 bool set_memory_short(bool now);

@@ -141,6 +141,15 @@ inline constexpr unsigned nr_pageset_orders = 4;
 inline constexpr unsigned pageset_capacity = 16;
 inline constexpr std::size_t pageset_order_bytes_max = 128 * kib;
 
+/// Blocks of each of these orders that are kept for GFP_ATOMIC, 160 KiB in all: enough for a handler or a
+/// real-time thread between two looks.
+inline constexpr unsigned reserve_blocks[nr_pageset_orders] = {16, 4, 2, 1};
+inline constexpr unsigned reserve_blocks_max = 16;
+inline constexpr std::size_t reserve_pages = 40;
+static_assert(reserve_blocks[0] + 2 * reserve_blocks[1] + 4 * reserve_blocks[2] +
+                  8 * reserve_blocks[3] ==
+              reserve_pages);
+
 /// Memory nodes (NUMA) that have zones of their own.
 inline constexpr unsigned nr_nodes_max = 8;
 

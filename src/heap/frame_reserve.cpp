@@ -8,13 +8,9 @@ namespace bsl::heap
 namespace
 {
 
-/// 160 KiB in all: enough for a handler or a real-time thread between two looks.
-constexpr unsigned nr_slots_max = 16;
-constexpr unsigned nr_slots[nr_pageset_orders] = {16, 4, 2, 1};
-
 using slot = std::atomic<page*>;
 
-constinit slot slots[nr_pageset_orders][nr_slots_max] = {};
+constinit slot slots[nr_pageset_orders][reserve_blocks_max] = {};
 constinit std::atomic<page*> late{nullptr};
 constinit std::atomic<bool> is_short{true}; ///< of something, or something is late
 constinit std::atomic<std::size_t> nr_pages_held{0};
@@ -39,7 +35,7 @@ void leave(page& first, unsigned order)
 
 bool put(page& first, unsigned order)
 {
-    for (unsigned i = 0; i < nr_slots[order]; ++i) {
+    for (unsigned i = 0; i < reserve_blocks[order]; ++i) {
         page* empty = nullptr;
         if (slots[order][i].compare_exchange_strong(empty, &first, std::memory_order_release,
                                                     std::memory_order_relaxed))
@@ -54,7 +50,7 @@ page* take_from_reserve(unsigned order)
 {
     if (order >= nr_pageset_orders)
         return nullptr;
-    for (unsigned i = 0; i < nr_slots[order]; ++i) {
+    for (unsigned i = 0; i < reserve_blocks[order]; ++i) {
         slot& s = slots[order][i];
         if (s.load(std::memory_order_relaxed) == nullptr)
             continue;
@@ -95,7 +91,7 @@ void look_after_reserve(page* (*refill)(unsigned order), void (*take_late)(page&
         first = next;
     }
     for (unsigned order = 0; order < nr_pageset_orders; ++order) {
-        for (unsigned i = 0; i < nr_slots[order]; ++i) {
+        for (unsigned i = 0; i < reserve_blocks[order]; ++i) {
             if (slots[order][i].load(std::memory_order_relaxed) != nullptr)
                 continue;
             page* first = refill(order);

@@ -1,7 +1,8 @@
 #pragma once
 
 /// Page frames for callers that can bear nothing: no lock, no system call, no page fault, in the middle
-/// of anything, malloc included.  The kernel's reserve below the lowest watermark.
+/// of anything, malloc included.  What the kernel keeps below the lowest watermark
+/// (buddy/watermark.hpp).
 ///
 ///     slots    blocks of each small order, every page touched.  Taken and put by one atomic instruction
 ///     late     blocks given back when all slots were full, linked through their struct pages

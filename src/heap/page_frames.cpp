@@ -92,6 +92,8 @@ char* alloc_on_node(const frame_request& request, std::size_t pages)
         return start;
     if (request.type == zone_type::normal)
         make_room();
+    else if (zone* low = zone_at(zone_number(node, request.type)))
+        make_room_in(*low);
     return alloc_from_list(request, node, pages);
 }
 

@@ -2,6 +2,7 @@
 
 #include "arena/arena.hpp"
 #include "buddy/reclaim.hpp"
+#include "buddy/watermark.hpp"
 #include "buddy/zonelist.hpp"
 #include "heap/registry.hpp"
 #include "heap/shrinkers.hpp"
@@ -18,15 +19,14 @@ bool grow_here()
     const unsigned node = current_node();
     if (!grow_arenas(1, zone_of_node(node).number(), node))
         return false;
-    if (nr_nodes() != 1)
-        set_memory_short(false);
+    set_memory_short(false);
     return true;
 }
 
 /// Other nodes' pages serve from now on; false if they did already, or there is one node.
 bool fall_back()
 {
-    return nr_nodes() != 1 && !set_memory_short(true);
+    return !set_memory_short(true) && nr_nodes() != 1;
 }
 
 std::size_t nr_free_pages()
@@ -36,21 +36,67 @@ std::size_t nr_free_pages()
     return sum;
 }
 
+/// Is any of malloc's zones?
+bool is_any_below(std::size_t watermarks::*mark)
+{
+    bool is_any = false;
+    for_each_malloc_zone([&](zone& z) { is_any |= is_below(z, mark); });
+    return is_any;
+}
+
+/// Asks the shrinkers for more and more as long as it is needed; did they free anything?
+template <typename Needed>
+bool shrink_while(Needed is_needed)
+{
+    constexpr unsigned first_priority = 12; // DEF_PRIORITY in the kernel
+    std::size_t freed = 0;
+    for (unsigned priority = first_priority + 1; priority-- != 0 && is_needed();) {
+        const std::size_t n = run_shrinkers(priority);
+        if (n != 0)
+            drain_all_threads(); // what they freed becomes pages, for whatever size is wanted
+        freed += n;
+    }
+    return freed != 0;
+}
+
+bool reclaim()
+{
+    const std::size_t before = nr_free_pages();
+    drain_all_threads();
+    release_windows(0);
+    if (grow_here())
+        return true;
+    const bool is_more = nr_free_pages() > before;
+    const auto is_needed = [] { return is_any_below(&watermarks::high); };
+    return shrink_while(is_needed) || is_more;
+}
+
+/// Was it, since the last interval of ageing?
+constinit std::atomic<bool> reclaim_is_vain{false};
+
+/// The system has refused memory: reclaims before a request fails.
+void keep_above_low()
+{
+    if (!is_any_below(&watermarks::low) || reclaim_is_vain.load(std::memory_order_relaxed) ||
+        shrinkers_run())
+        return;
+    reclaim();
+    if (is_any_below(&watermarks::low))
+        reclaim_is_vain.store(true, std::memory_order_relaxed);
+}
+
 } // namespace
 
 bool make_room()
 {
-    if (drain_orphans() || grow_here() || fall_back())
+    if (drain_orphans() || grow_here() || fall_back() || reclaim())
         return true;
-    const std::size_t before = nr_free_pages();
-    drain_all_threads();
-    release_windows(0);
-    if (grow_here() || nr_free_pages() > before)
-        return true;
-    if (run_shrinkers() == 0)
-        return false;
-    drain_all_threads(); // what they freed becomes pages, for whatever size is wanted
-    return true;
+    return run_shrinkers() != 0 && (drain_all_threads(), true);
+}
+
+void make_room_in(zone& of)
+{
+    shrink_while([&of] { return is_below(of, &watermarks::high); });
 }
 
 void keep_balance(thread_heap* mine)
@@ -59,12 +105,15 @@ void keep_balance(thread_heap* mine)
     constexpr unsigned slow_paths_per_look = 64;
     if (mine != nullptr && mine->has_flushed_much()) [[unlikely]]
         balance_holes();
+    if (memory_is_short()) [[unlikely]]
+        keep_above_low();
     if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
         return nr_nodes() == 1 ? balance(zone_normal) : for_each_malloc_zone(balance);
     if (!age(zone_normal))
         return;
     age_windows();
     set_memory_short(false); // perhaps there is some again
+    reclaim_is_vain.store(false, std::memory_order_relaxed);
     for_each_zone([](zone& z) {
         if (z.number() == malloc_zone || type_of_zone(z.number()) == zone_type::movable)
             return;

@@ -8,7 +8,10 @@
 ///     orphans' caches > a new arena > everybody's caches and cached windows > a new arena
 ///                     > the program's shrinkers > ENOMEM
 ///
-/// so that what was freed in one size serves every other size before malloc fails.
+/// so that what was freed in one size serves every other size before malloc fails.  Shrinkers are asked for
+/// more and more, until malloc's zones are above their high watermarks (buddy/watermark.hpp).  As long as
+/// the system refuses memory, the same happens on the way of any slow path once a zone is below its low
+/// one: once an interval (decay_ms), if it is in vain.
 
 #include "heap/thread_heap.hpp"
 
@@ -17,6 +20,9 @@ namespace bsl::heap
 
 /// Makes it worth trying again after the zone had no pages.  False: the system has no more.
 bool make_room();
+
+/// The same for a zone that malloc does not live on, and that cannot grow: asks the shrinkers.
+void make_room_in(zone& of);
 
 /// Calls attempt() until it yields memory or there is none to be had.
 template <typename Attempt>

@@ -19,12 +19,21 @@ constinit std::atomic<void*> slots[nr_shrinkers_max];
 constinit std::atomic<const shrinker_call*> calls{nullptr};
 constinit std::atomic<std::uintptr_t> runner{0};
 
-std::size_t run(void* shrinker, const shrinker_call& how)
+/// What to ask a shrinker for that has so many objects: do_shrink_slab() in the kernel's mm/shrinker.c, which
+/// leaves less than a batch for another time, unless it is all.
+unsigned long part_of(unsigned long count, unsigned priority, unsigned long batch)
 {
-    unsigned long left = how.count(shrinker);
-    if (left == nothing || left == stop)
+    const unsigned long part = priority == 0 ? count : (count >> priority) * 2;
+    return part >= batch || part >= count ? part : 0;
+}
+
+std::size_t run(void* shrinker, const shrinker_call& how, unsigned priority)
+{
+    const unsigned long count = how.count(shrinker);
+    if (count == nothing || count == stop)
         return 0;
     const unsigned long batch = how.batch(shrinker);
+    unsigned long left = part_of(count, priority, batch);
     std::size_t freed = 0;
     while (left != 0) {
         const unsigned long wanted = left < batch ? left : batch;
@@ -65,7 +74,7 @@ void remove_shrinker(void* shrinker)
         host::yield();
 }
 
-std::size_t run_shrinkers()
+std::size_t run_shrinkers(unsigned priority)
 {
     std::uintptr_t nobody = 0;
     const shrinker_call* how = calls.load(std::memory_order_acquire);
@@ -75,10 +84,15 @@ std::size_t run_shrinkers()
     std::size_t freed = 0;
     for (auto& slot : slots) {
         if (void* shrinker = slot.load(std::memory_order_seq_cst))
-            freed += run(shrinker, *how);
+            freed += run(shrinker, *how, priority);
     }
     runner.store(0, std::memory_order_seq_cst);
     return freed;
+}
+
+bool shrinkers_run()
+{
+    return runner.load(std::memory_order_relaxed) != 0;
 }
 
 void reset_shrinkers_in_child()

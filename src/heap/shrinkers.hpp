@@ -25,8 +25,12 @@ struct shrinker_call
 bool add_shrinker(void* shrinker, const shrinker_call* how);
 void remove_shrinker(void* shrinker);
 
-/// Asks all of them for all that they have; returns how many objects were freed.
-std::size_t run_shrinkers();
+/// Asks all of them for a part of what they have, 2 / 2^priority as the kernel does, or for all; returns
+/// how many objects were freed.
+std::size_t run_shrinkers(unsigned priority = 0);
+
+/// Is anybody being asked just now?
+bool shrinkers_run();
 
 /// In the child of a fork: a run of another thread is no more.
 void reset_shrinkers_in_child();

@@ -4,12 +4,15 @@
  *     slabinfo       Slabs of one cache differ in size: objects and pages per slab are averages.  Active
  *                    objects are those the program has; those in sheaves count as free.
  *     vmallocinfo    A window that was freed and is kept is what the kernel calls "unpurged vm_area".
- *     zoneinfo       There is a pageset for each thread, where the kernel has one for each processor.
+ *     zoneinfo       There is a pageset for each thread, where the kernel has one for each processor.  What
+ *                    is kept for GFP_ATOMIC is not among the free pages, but in nr_reserve.
  *
  * Zones come as in the kernel's files: by node, from the lowest addresses on, and only those that there
  * are.
  */
 #include "proc/report.hpp"
+
+#include "buddy/watermark.hpp"
 
 namespace bsl
 {
@@ -137,9 +140,10 @@ void print_zone_pages(stream& to, std::uint8_t number, const zone_figures& zone)
     const std::size_t managed = zone.nr_online * pages_per_pageblock;
     to.text("\n  pages free     ").decimal(zone.nr_free_pages());
     line("boost", 0);
-    line("min", 0);
-    line("low", 0);
-    line("high", 0);
+    const watermarks marks = watermarks_for(type_of_zone(number), managed);
+    line("min", marks.min);
+    line("low", marks.low);
+    line("high", marks.high);
     line("spanned", zone.nr_blocks * pages_per_pageblock);
     line("present", (zone.nr_blocks - zone.nr_given_back) * pages_per_pageblock);
     line("managed", managed);

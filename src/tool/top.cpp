@@ -191,13 +191,14 @@ std::string title(std::size_t columns)
                : "    LIVE  CACHED    FREE  USE    SIZE SLABS     KiB WASTE-K  LIVE/s NAME";
 }
 
+/// Numbers that are too wide move what follows: they never run into each other.
 std::string cache_line(const cache_figures& c, const cache_figures& before, double seconds,
                        std::size_t columns)
 {
     if (columns < narrow_columns)
-        return line("%8zu%4zu%%%8zu ", c.nr_live(), use_of(c), in_kib(c.bytes()));
-    return line("%8zu%8zu%8zu%4zu%%%8zu%6zu%8zu%8zu%8.0f ", c.nr_live(), c.nr_cached, c.nr_free,
-                use_of(c), c.size, c.nr_slabs, in_kib(c.bytes()), in_kib(waste_of(c)),
+        return line("%8zu %3zu%% %7zu ", c.nr_live(), use_of(c), in_kib(c.bytes()));
+    return line("%8zu %7zu %7zu %3zu%% %7zu %5zu %7zu %7zu %7.0f ", c.nr_live(), c.nr_cached,
+                c.nr_free, use_of(c), c.size, c.nr_slabs, in_kib(c.bytes()), in_kib(waste_of(c)),
                 rate(before.nr_live(), c.nr_live(), seconds));
 }
 

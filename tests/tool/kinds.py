@@ -104,7 +104,7 @@ x = [bytes(2100) for i in range(3000)]
 child = os.fork()
 if child == 0:
     y = [bytes(2100) for i in range(2000)]
-print('ready', os.getpid(), flush=True)
+os.write(1, b'ready %d\\n' % os.getpid())  # in one piece: two write to the pipe
 sys.stdin.readline()
 if child: os.wait()
 """

@@ -251,8 +251,13 @@ class Tmux:
         return self.tmux("capture-pane", "-p").splitlines()
 
     def wait_for(self, condition):
-        wait_until(lambda: condition(self.screen()))
-        return self.screen()
+        seen = []
+
+        def is_there():
+            seen[:] = self.screen()
+            return condition(seen)
+        wait_until(is_there)
+        return seen
 
     def __enter__(self):
         return self

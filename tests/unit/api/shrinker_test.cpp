@@ -1,9 +1,13 @@
 #include <buddyslab/kmem_cache.h>
 #include <buddyslab/malloc.h>
+#include <buddyslab/pages.h>
 #include <buddyslab/shrinker.h>
+
+#include "unit/child.hpp"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <sys/resource.h>
 #include <vector>
 
 namespace
@@ -96,3 +100,90 @@ TEST_CASE("a shrinker without functions, and one too many")
     for (size_t i = 0; i < 64; ++i)
         bsl_unregister_shrinker(&many[i]);
 }
+
+namespace
+{
+
+/// Page frames that the program can do without.
+struct page_hoard : bsl_shrinker
+{
+    static constexpr unsigned nr_pages = 4000;
+    bsl_page* pages[nr_pages];
+    unsigned nr = 0;
+    unsigned nr_scans = 0;
+
+    page_hoard() : bsl_shrinker{count, scan, 16, nullptr}
+    {
+        while (nr < nr_pages)
+            pages[nr++] = bsl_alloc_page(BSL_GFP_KERNEL);
+    }
+    static unsigned long count(bsl_shrinker* s, bsl_shrink_control*)
+    {
+        return static_cast<page_hoard*>(s)->nr;
+    }
+    static unsigned long scan(bsl_shrinker* s, bsl_shrink_control* control)
+    {
+        auto& self = *static_cast<page_hoard*>(s);
+        ++self.nr_scans;
+        for (unsigned long n = 0; n < control->nr_to_scan; ++n)
+            bsl_free_block(self.pages[--self.nr], 0);
+        return control->nr_to_scan;
+    }
+};
+
+void give_no_more_memory()
+{
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+} // namespace
+
+TEST_CASE("below the low watermark shrinkers are asked for a part, before a request fails")
+{
+    const child_result result = in_child([] {
+        static page_hoard mine;
+        if (bsl_register_shrinker(&mine) != 0)
+            _exit(2);
+        give_no_more_memory();
+        while (mine.nr_scans == 0) {
+            if (bsl_alloc_page(BSL_GFP_KERNEL) == nullptr)
+                _exit(3);
+        }
+        if (mine.nr == page_hoard::nr_pages || mine.nr < page_hoard::nr_pages - 500)
+            _exit(4);
+        unsigned nr_more = 0;
+        while (bsl_alloc_page(BSL_GFP_KERNEL) != nullptr)
+            ++nr_more;
+        if (errno != ENOMEM || mine.nr != 0 || nr_more < page_hoard::nr_pages - 500)
+            _exit(5);
+    });
+    CHECK(result.status == 0);
+}
+
+#if !defined(__SANITIZE_THREAD__) // a minute of mapping shadows
+TEST_CASE("shrinkers are asked when addresses below 4 GiB are used up")
+{
+    const child_result result = in_child([] {
+        static page_hoard mine;
+        for (unsigned i = 0; i < page_hoard::nr_pages; ++i) {
+            bsl_free_block(mine.pages[i], 0);
+            mine.pages[i] = bsl_alloc_page(BSL_GFP_KERNEL | BSL_GFP_DMA32);
+        }
+        if (bsl_register_shrinker(&mine) != 0)
+            _exit(2);
+        while (mine.nr_scans == 0) {
+            if (bsl_alloc_pages(BSL_GFP_DMA32, 0) == nullptr)
+                _exit(3);
+            bsl_page* large = bsl_alloc_pages(BSL_GFP_DMA32, BSL_MAX_PAGE_ORDER);
+            if (large == nullptr && mine.nr_scans == 0)
+                _exit(4);
+        }
+        if (bsl_alloc_page(BSL_GFP_DMA32) == nullptr)
+            _exit(5);
+    });
+    CHECK(result.status == 0);
+}
+#endif
