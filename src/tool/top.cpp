@@ -191,15 +191,21 @@ std::string title(std::size_t columns)
                : "    LIVE  CACHED    FREE  USE    SIZE SLABS     KiB WASTE-K  LIVE/s NAME";
 }
 
+/// In seven columns.
+std::string rate_text(double of)
+{
+    return of > -1e6 && of < 1e6 ? line("%.0f", of) : line("%.0fK", of / 1000);
+}
+
 /// Numbers that are too wide move what follows: they never run into each other.
 std::string cache_line(const cache_figures& c, const cache_figures& before, double seconds,
                        std::size_t columns)
 {
     if (columns < narrow_columns)
         return line("%8zu %3zu%% %7zu ", c.nr_live(), use_of(c), in_kib(c.bytes()));
-    return line("%8zu %7zu %7zu %3zu%% %7zu %5zu %7zu %7zu %7.0f ", c.nr_live(), c.nr_cached,
+    return line("%8zu %7zu %7zu %3zu%% %7zu %5zu %7zu %7zu %7s ", c.nr_live(), c.nr_cached,
                 c.nr_free, use_of(c), c.size, c.nr_slabs, in_kib(c.bytes()), in_kib(waste_of(c)),
-                rate(before.nr_live(), c.nr_live(), seconds));
+                rate_text(rate(before.nr_live(), c.nr_live(), seconds)).c_str());
 }
 
 /// "request,answer": a cache that was merged serves under all these names.
