@@ -99,10 +99,7 @@ public:
             find_living_thread();
         if (mappings_.empty())
             check_access();
-        char byte = 0;
-        errno = 0;
-        if (!read(mappings_.front().start, &byte, 1) && (errno == EPERM || errno == ESRCH))
-            unreadable();
+        check_readable();
         find_root();
     }
 
@@ -150,6 +147,14 @@ private:
             "not permitted to look into " + name_ +
             ": it takes the right to trace it (the same user, or CAP_SYS_PTRACE; see also "
             "/proc/sys/kernel/yama/ptrace_scope)");
+    }
+
+    void check_readable() override
+    {
+        char byte = 0;
+        errno = 0;
+        if (!read(mappings_.front().start, &byte, 1) && (errno == EPERM || errno == ESRCH))
+            unreadable();
     }
 
     [[noreturn]] void unreadable() const override

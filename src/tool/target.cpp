@@ -124,6 +124,7 @@ void target::find_root()
         root_ = first;
         return;
     }
+    check_readable(); // nothing was found, perhaps, because it has ended meanwhile
     if (is_32_bit)
         throw failure(name_ + " is a 32-bit process: libbuddyslab is for 64 bits");
     throw failure(name_ + " does not have libbuddyslab");

@@ -61,6 +61,8 @@ protected:
     void find_root();
 
     virtual bool read(std::uintptr_t from, void* to, std::size_t size) = 0;
+    /// Throws if the memory cannot be read any more.
+    virtual void check_readable() {}
     /// Throws what is to be said when the memory cannot be read.
     [[noreturn]] virtual void unreadable() const = 0;
 
