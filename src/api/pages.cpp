@@ -45,7 +45,7 @@ bsl::page* refuse()
     return nullptr;
 }
 
-static_assert(BSL_NUMA_NO_NODE == bsl::heap::any_node);
+static_assert(BSL_NUMA_NO_NODE == bsl::any_node);
 
 bool is_node(int nid)
 {

@@ -11,7 +11,7 @@
 namespace bsl
 {
 
-constinit unsigned nr_nodes_online = 1;
+constinit node_count nodes_there_are{1};
 
 namespace
 {
@@ -163,7 +163,7 @@ const std::uint8_t* nodes_by_distance(unsigned from)
 void set_up_nodes(unsigned fake, const char* directory)
 {
     const unsigned nr = fake != 0 ? fake : find_nodes(directory);
-    nr_nodes_online = nr;
+    nodes_there_are.nr_online = nr;
     are_real = fake == 0;
     if (nr == 1)
         return;

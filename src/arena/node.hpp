@@ -16,6 +16,7 @@
 /// numa_fake=N simulates N nodes: processors are dealt out to them in turn, as the kernel does where the
 /// firmware tells nothing (numa_init_array() in arch/x86/mm/numa.c); two nodes are 20 apart.
 
+#include "base/cpu.hpp"
 #include "config/limits.hpp"
 
 #include <cstddef>
@@ -28,13 +29,21 @@ namespace bsl
 inline constexpr unsigned local_distance = 10;
 inline constexpr unsigned remote_distance = 20;
 
-/// Written by set_up_nodes(), while the process has one thread.
-extern constinit unsigned nr_nodes_online;
+/// Written by set_up_nodes(), while the process has one thread; read on the way of each slow path, and so
+/// alone in its cache line.
+struct alignas(cache_line_size) node_count
+{
+    unsigned nr_online;
+};
+extern constinit node_count nodes_there_are;
 
 inline unsigned nr_nodes()
 {
-    return nr_nodes_online;
+    return nodes_there_are.nr_online;
 }
+
+/// Instead of a node's number: whichever is best.
+inline constexpr int any_node = -1;
 
 /// The node of a processor.
 unsigned node_of_cpu(unsigned cpu);

@@ -16,6 +16,7 @@
 
 #include "arena/arena.hpp"
 #include "base/counter.hpp"
+#include "base/cpu.hpp"
 #include "buddy/free_area.hpp"
 #include "locking/mutex.hpp"
 
@@ -63,8 +64,9 @@ public:
     mutex lock{lock_rank::zone};
     list_head isolated BSL_TSA(guarded_by(lock)); ///< batches of blocks on their way to the system
 
-    regret regrets[2];                        ///< of pages between slabs, of all others
-    std::atomic<std::size_t> taken_before{0}; ///< pages taken again up to the last look
+    /// Read on the way of each slow path, and so not beside the lock.
+    alignas(cache_line_size) regret regrets[2]; ///< of pages between slabs, of all others
+    std::atomic<std::size_t> taken_before{0};   ///< pages taken again up to the last look
 
     std::uint8_t number() const { return number_; }
 
@@ -145,7 +147,7 @@ private:
     void account(const pageblock& block, bool add) BSL_TSA(requires_capability(lock));
 
     const std::uint8_t number_ = malloc_zone; ///< whose arenas it lives on
-    pageblock_lists lists_[nr_migrate_types] BSL_TSA(guarded_by(lock));
+    alignas(cache_line_size) pageblock_lists lists_[nr_migrate_types] BSL_TSA(guarded_by(lock));
     zone_counts counts_{};
     std::uint16_t interval_ = 0; ///< it may wrap: a wrong guess does no harm
     std::size_t low_small_ = 0;

@@ -1,5 +1,7 @@
 #include "heap/frame_reserve.hpp"
 
+#include "buddy/zonelist.hpp"
+
 #include <atomic>
 
 namespace bsl::heap
@@ -44,9 +46,24 @@ bool put(page& first, unsigned order)
     return false;
 }
 
+/// Into an empty slot, or on the stack of late ones.
+void put_back(page& first, unsigned order)
+{
+    if (put(first, order))
+        return;
+    // Nobody takes single ones off this stack, so that a block cannot come and go between two looks at
+    // its top.
+    page* top = late.load(std::memory_order_relaxed);
+    do
+        first.lru.next = reinterpret_cast<list_head*>(top);
+    while (!late.compare_exchange_weak(top, &first, std::memory_order_release,
+                                       std::memory_order_relaxed));
+    is_short.store(true, std::memory_order_relaxed);
+}
+
 } // namespace
 
-page* take_from_reserve(unsigned order)
+page* take_from_reserve(unsigned order, int node)
 {
     if (order >= nr_pageset_orders)
         return nullptr;
@@ -55,6 +72,11 @@ page* take_from_reserve(unsigned order)
         if (s.load(std::memory_order_relaxed) == nullptr)
             continue;
         if (page* first = s.exchange(nullptr, std::memory_order_acquire)) {
+            // It may be looked at now that it is nobody else's.
+            if (node != any_node && node_of(first->start) != static_cast<unsigned>(node)) {
+                put_back(*first, order);
+                continue;
+            }
             is_short.store(true, std::memory_order_relaxed);
             leave(*first, order);
             return first;
@@ -66,16 +88,7 @@ page* take_from_reserve(unsigned order)
 void give_to_reserve(page& first, unsigned order)
 {
     enter(first, order);
-    if (put(first, order))
-        return;
-    // Nobody takes single ones off this stack, so that a block cannot come and go between two looks at
-    // its top.
-    page* top = late.load(std::memory_order_relaxed);
-    do
-        first.lru.next = reinterpret_cast<list_head*>(top);
-    while (!late.compare_exchange_weak(top, &first, std::memory_order_release,
-                                       std::memory_order_relaxed));
-    is_short.store(true, std::memory_order_relaxed);
+    put_back(first, order);
 }
 
 void look_after_reserve(page* (*refill)(unsigned order), void (*take_late)(page& first))

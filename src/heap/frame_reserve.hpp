@@ -18,8 +18,9 @@
 namespace bsl::heap
 {
 
-/// A block of 2^order pages, now in state `free`; nullptr when the reserve has none.
-page* take_from_reserve(unsigned order);
+/// A block of 2^order pages of a memory node (any_node: of whichever), now in state `free`; nullptr when the
+/// reserve has none.
+page* take_from_reserve(unsigned order, int node);
 
 /// Takes a block in state `free`, order below nr_pageset_orders, of the zone of malloc.
 void give_to_reserve(page& first, unsigned order);

@@ -86,15 +86,17 @@ char* alloc_on_node(const frame_request& request, std::size_t pages)
 {
     const unsigned node =
         request.node == any_node ? current_node() : static_cast<unsigned>(request.node);
-    if (char* start = alloc_growing(request, node, pages))
-        return start;
-    if (char* start = alloc_from_list(request, node, pages))
-        return start;
-    if (request.type == zone_type::normal)
-        make_room();
-    else if (zone* low = zone_at(zone_number(node, request.type)))
-        make_room_in(*low);
-    return alloc_from_list(request, node, pages);
+    constexpr unsigned attempts_max = 4;
+    for (unsigned i = 0; i < attempts_max; ++i) {
+        if (char* start = alloc_growing(request, node, pages))
+            return start;
+        if (char* start = alloc_from_list(request, node, pages))
+            return start;
+        zone* own = zone_at(zone_number(node, request.type));
+        if (own == nullptr || !make_room_in(*own))
+            break;
+    }
+    return nullptr;
 }
 
 char* alloc_normal(std::size_t pages, unsigned order)
@@ -141,9 +143,22 @@ void look_after_reserve()
         heap::look_after_reserve(refill_reserve, give_back);
 }
 
+/// The reserve has no node but that of each of its blocks.
+page* take_at_once(const frame_request& request)
+{
+    if (request.type != zone_type::normal)
+        return nullptr;
+    if (nr_nodes() == 1 || (request.node == any_node && !request.this_node))
+        return take_from_reserve(request.order, any_node);
+    const int node = request.node == any_node ? static_cast<int>(current_node()) : request.node;
+    page* first = take_from_reserve(request.order, node);
+    return first != nullptr || request.this_node ? first
+                                                 : take_from_reserve(request.order, any_node);
+}
+
 page* alloc_at_once(const frame_request& request)
 {
-    page* first = request.type == zone_type::normal ? take_from_reserve(request.order) : nullptr;
+    page* first = take_at_once(request);
     if (first == nullptr) {
         errno = ENOMEM;
         return nullptr;

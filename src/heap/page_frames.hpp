@@ -22,9 +22,6 @@
 namespace bsl::heap
 {
 
-/// The node that the thread runs on, and what it keeps of it.
-inline constexpr int any_node = -1;
-
 /// What is wanted.  Orders above max_page_order are refused before.
 struct frame_request
 {

@@ -59,16 +59,25 @@ bool shrink_while(Needed is_needed)
     return freed != 0;
 }
 
-bool reclaim()
+/// The same, and for all that they have where nothing else helps.
+template <typename Needed>
+bool shrink(Needed is_needed)
+{
+    if (shrink_while(is_needed))
+        return true;
+    if (run_shrinkers() == 0)
+        return false;
+    drain_all_threads();
+    return true;
+}
+
+/// What threads and windows keep becomes free pages; is there more than before?
+bool take_back_caches()
 {
     const std::size_t before = nr_free_pages();
     drain_all_threads();
     release_windows(0);
-    if (grow_here())
-        return true;
-    const bool is_more = nr_free_pages() > before;
-    const auto is_needed = [] { return is_any_below(&watermarks::high); };
-    return shrink_while(is_needed) || is_more;
+    return nr_free_pages() > before;
 }
 
 /// Was it, since the last interval of ageing?
@@ -80,7 +89,8 @@ void keep_above_low()
     if (!is_any_below(&watermarks::low) || reclaim_is_vain.load(std::memory_order_relaxed) ||
         shrinkers_run())
         return;
-    reclaim();
+    take_back_caches();
+    shrink_while([] { return is_any_below(&watermarks::high); });
     if (is_any_below(&watermarks::low))
         reclaim_is_vain.store(true, std::memory_order_relaxed);
 }
@@ -89,14 +99,21 @@ void keep_above_low()
 
 bool make_room()
 {
-    if (drain_orphans() || grow_here() || fall_back() || reclaim())
+    if (drain_orphans() || grow_here() || fall_back())
         return true;
-    return run_shrinkers() != 0 && (drain_all_threads(), true);
+    const bool is_more = take_back_caches();
+    if (grow_here())
+        return true;
+    const auto is_needed = [] { return is_any_below(&watermarks::high); };
+    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
 }
 
-void make_room_in(zone& of)
+bool make_room_in(zone& of)
 {
-    shrink_while([&of] { return is_below(of, &watermarks::high); });
+    const auto is_needed = [&of] { return is_below(of, &watermarks::high); };
+    const bool is_more =
+        type_of_zone(of.number()) == zone_type::normal && (drain_orphans() || take_back_caches());
+    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
 }
 
 void keep_balance(thread_heap* mine)

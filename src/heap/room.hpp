@@ -21,8 +21,8 @@ namespace bsl::heap
 /// Makes it worth trying again after the zone had no pages.  False: the system has no more.
 bool make_room();
 
-/// The same for a zone that malloc does not live on, and that cannot grow: asks the shrinkers.
-void make_room_in(zone& of);
+/// The same for one zone and no other, after it could not grow.
+bool make_room_in(zone& of);
 
 /// Calls attempt() until it yields memory or there is none to be had.
 template <typename Attempt>

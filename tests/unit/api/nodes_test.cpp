@@ -293,3 +293,44 @@ TEST_CASE("threads that wander between nodes and free each other's memory lose n
     CHECK(pages_in_use() <= before + 4 * pages_for_a_thread);
     validate_zone();
 }
+
+TEST_CASE("what never waits comes from the node that is asked for, or from none")
+{
+    simulate_nodes(2);
+    move_to_node(0);
+    bsl_free_block(bsl_alloc_page(BSL_GFP_KERNEL), 0); // fills the reserve, with pages of node 0
+    for (bsl_gfp_t gfp : {bsl_gfp_t{BSL_GFP_THISNODE}, BSL_GFP_NOWAIT | BSL___GFP_THISNODE,
+                          BSL_GFP_ATOMIC | BSL___GFP_THISNODE}) {
+        CHECK(bsl_alloc_pages_node(1, gfp, 0) == nullptr);
+        for (int nid : {0, BSL_NUMA_NO_NODE}) {
+            bsl_page* first = bsl_alloc_pages_node(nid, gfp, 0);
+            REQUIRE(first != nullptr);
+            CHECK(bsl_page_to_nid(first) == 0);
+            bsl_free_block(first, 0);
+        }
+    }
+    bsl_page* of_any = bsl_alloc_pages_node(1, BSL_GFP_NOWAIT, 0);
+    REQUIRE(of_any != nullptr);
+    bsl_free_block(of_any, 0);
+}
+
+TEST_CASE("before a node refuses, it has given all that threads and windows kept")
+{
+    simulate_nodes(2);
+    const child_result child = in_child([] {
+        move_to_node(1);
+        static void* objects[20000];
+        for (void*& p : objects)
+            p = bsl_malloc(2000);
+        void* window = bsl_malloc(40 << 20);
+        std::memset(window, 1, 40 << 20);
+        for (void* p : objects)
+            bsl_free(p);
+        bsl_free(window);
+        refuse_more_memory();
+        must(drain_node(1) > 5000, "NULL, and there is so much\n");
+        must(drain_node(1) == 0, "NULL, and then there is more\n");
+    });
+    CHECK(child.succeeded());
+    CHECK(child.text.empty());
+}
