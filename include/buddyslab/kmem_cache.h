@@ -36,7 +36,9 @@ struct bsl_kmem_cache_args
     size_t size;  /* of this struct, by the caller: later versions have more members */
     size_t align; /* of objects: a power of two up to 4096, or 0 */
     void (*ctor)(void* object);
-    size_t limit; /* with BSL_SLAB_ACCOUNT: bytes of slabs */
+    size_t limit;                                     /* with BSL_SLAB_ACCOUNT: bytes of slabs */
+    void (*ctor_with)(void* object, void* user_data); /* instead of ctor */
+    void* user_data; /* the program's own: see bsl_kmem_cache_user_data() */
 };
 
 /*
@@ -45,9 +47,9 @@ struct bsl_kmem_cache_args
  * constructor made it.  It may allocate, but not from this cache.
  *
  * Two caches are one (merged) if their objects have the same size and both have neither a constructor nor
- * BSL_SLAB_ACCOUNT nor BSL_SLAB_NO_MERGE: name and size are then the first one's.
+ * user data nor BSL_SLAB_ACCOUNT nor BSL_SLAB_NO_MERGE: name and size are then the first one's.
  *
- * NULL with errno = EINVAL for a size, alignment or flag that is not possible; ENOSPC when there are 512
+ * NULL with errno = EINVAL for a size, alignment or flag that is not possible, or two constructors; ENOSPC when there are 512
  * caches; ENOMEM.
  */
 BSL_API BSL_MUST_USE bsl_kmem_cache* bsl_kmem_cache_create(const char* name, size_t size,
@@ -106,6 +108,9 @@ BSL_API int bsl_kmem_cache_shrink(bsl_kmem_cache* cache) BSL_NOEXCEPT;
 /* Bytes of an object, as asked for; the cache's name (merged caches have the first one's). */
 BSL_API BSL_MUST_USE size_t bsl_kmem_cache_size(const bsl_kmem_cache* cache) BSL_NOEXCEPT;
 BSL_API BSL_MUST_USE const char* bsl_kmem_cache_name(const bsl_kmem_cache* cache) BSL_NOEXCEPT;
+
+/* What the cache was made with; NULL if nothing.  The library never looks at it. */
+BSL_API BSL_MUST_USE void* bsl_kmem_cache_user_data(const bsl_kmem_cache* cache) BSL_NOEXCEPT;
 
 /* Objects that are in use now; exact while no other thread uses the cache. */
 BSL_API BSL_MUST_USE size_t bsl_kmem_cache_in_use(const bsl_kmem_cache* cache) BSL_NOEXCEPT;

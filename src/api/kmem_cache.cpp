@@ -58,6 +58,7 @@ bool is_possible(const char* name, size_t size, const bsl_kmem_cache_args& args,
         args.align == 0 || (is_power_of_2(args.align) && args.align <= bytes_per_page);
     return name != nullptr && size != 0 && size <= kmalloc_size_max && aligned &&
            (flags & ~known_flags) == 0 && (flags & BSL_SLAB_TYPESAFE_BY_RCU) == 0 &&
+           (args.ctor == nullptr || args.ctor_with == nullptr) &&
            (args.limit == 0 || (flags & BSL_SLAB_ACCOUNT) != 0);
 }
 
@@ -66,7 +67,7 @@ bool is_possible(const char* name, size_t size, const bsl_kmem_cache_args& args,
     if (!api::is_valid(gfp))
         return fail(EINVAL);
     const bool zeroed = (gfp & BSL_GFP_ZERO) != 0;
-    if (zeroed && cache.constructor() != nullptr)
+    if (zeroed && cache.has_constructor())
         return fail(EINVAL);
     bool zeros = false;
     void* object = nullptr;
@@ -129,11 +130,13 @@ bsl_kmem_cache* bsl_kmem_cache_create_args(const char* name, size_t size,
     options.align = given.align;
     if ((flags & BSL_SLAB_HWCACHE_ALIGN) != 0 && line_alignment(size) > options.align)
         options.align = line_alignment(size);
-    options.constructor = given.ctor;
+    options.constructor = {given.ctor, given.ctor_with};
+    options.user_data = given.user_data;
     if (given.limit != 0)
         options.limit = given.limit;
-    options.may_merge =
-        given.ctor == nullptr && (flags & (BSL_SLAB_NO_MERGE | BSL_SLAB_ACCOUNT)) == 0;
+    options.may_merge = given.ctor == nullptr && given.ctor_with == nullptr &&
+                        given.user_data == nullptr &&
+                        (flags & (BSL_SLAB_NO_MERGE | BSL_SLAB_ACCOUNT)) == 0;
     const claimed_cache made = claim_cache(options);
     if (made.cache == nullptr)
         return refuse(name, flags, made.has_slot ? ENOMEM : ENOSPC);
@@ -143,7 +146,7 @@ bsl_kmem_cache* bsl_kmem_cache_create_args(const char* name, size_t size,
 bsl_kmem_cache* bsl_kmem_cache_create(const char* name, size_t size, size_t align, unsigned flags,
                                       void (*ctor)(void*)) noexcept
 {
-    const bsl_kmem_cache_args args{sizeof args, align, ctor, 0};
+    const bsl_kmem_cache_args args{sizeof args, align, ctor, 0, nullptr, nullptr};
     return bsl_kmem_cache_create_args(name, size, &args, flags);
 }
 
@@ -217,7 +220,7 @@ void* bsl_kmem_cache_alloc_from_sheaf(bsl_kmem_cache* cache, bsl_gfp_t gfp,
     if (sheaf->count == 0)
         return nullptr;
     void* object = sheaf->objects()[--sheaf->count];
-    if ((gfp & BSL_GFP_ZERO) != 0 && cache_of(cache).constructor() == nullptr)
+    if ((gfp & BSL_GFP_ZERO) != 0 && !cache_of(cache).has_constructor())
         std::memset(object, 0, cache_of(cache).size());
     return object;
 }
@@ -249,6 +252,11 @@ size_t bsl_kmem_cache_size(const bsl_kmem_cache* cache) noexcept
 const char* bsl_kmem_cache_name(const bsl_kmem_cache* cache) noexcept
 {
     return cache_of(cache).name().data();
+}
+
+void* bsl_kmem_cache_user_data(const bsl_kmem_cache* cache) noexcept
+{
+    return cache_of(cache).user_data();
 }
 
 size_t bsl_kmem_cache_in_use(const bsl_kmem_cache* cache) noexcept

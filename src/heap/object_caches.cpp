@@ -28,7 +28,7 @@ void* try_alloc(const program_cache& cache, bool& zeros)
 /// Makes it worth trying again; false: there is no more for this cache.
 bool make_room_for(const program_cache& cache, bool& was_at_limit)
 {
-    if (cache.constructor() != nullptr && !cache.is_single() && cache.add_slab())
+    if (cache.has_constructor() && !cache.is_single() && cache.add_slab())
         return true;
     if (!cache.hit_limit())
         return make_room();
@@ -62,8 +62,8 @@ void* cache_alloc_slow(const program_cache& cache, bool& zeros) noexcept
     keep_balance(this_thread.heap);
     if (object == nullptr)
         errno = ENOMEM;
-    else if (cache.is_single() && cache.constructor() != nullptr)
-        cache.constructor()(object); // its slab's life is its own
+    else if (cache.is_single() && cache.has_constructor())
+        cache.construct(object); // its slab's life is its own
     return object;
 }
 

@@ -207,7 +207,7 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
             n = take_from_node(*other, objects, want, use);
     }
     if (n == 0) {
-        if (number_ >= nr_caches && to_program_cache(*this).constructor() != nullptr)
+        if (number_ >= nr_caches && to_program_cache(*this).has_constructor())
             return 0; // add_slab() makes it, without a lock
         const auto nr_slabs = static_cast<unsigned>(home->nr_slabs);
         page* slab = make_slab(pages, shard, nr_slabs, run_fit::tight);

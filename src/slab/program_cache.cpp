@@ -36,14 +36,22 @@ bool is_unused(unsigned slot) BSL_TSA(requires_capability(caches_lock))
 
 program_cache::program_cache(unsigned slot, const program_cache_options& options)
     : kmem_cache(nr_caches + slot, 0, options.name, slot_size(options)), object_size_(options.size),
-      align_(options.align), constructor_(options.constructor), limit_(options.limit), slot_(slot),
-      may_merge_(options.may_merge)
+      align_(options.align), constructor_(options.constructor), user_data_(options.user_data),
+      limit_(options.limit), slot_(slot), may_merge_(options.may_merge)
 {
     const std::size_t room = sizeof name_ - 1;
     const std::size_t length = options.name.size() < room ? options.name.size() : room;
     for (std::size_t i = 0; i < length; ++i)
         name_[i] = options.name[i];
     name_[length] = '\0';
+}
+
+void program_cache::construct(void* object) const
+{
+    if (constructor_.with_data != nullptr)
+        constructor_.with_data(object, user_data_);
+    else
+        constructor_.plain(object);
 }
 
 bool program_cache::suits(const program_cache_options& options) const
@@ -148,7 +156,7 @@ bool program_cache::add_slab() const
     char* const first = slab->start + slab->colour * malloc_alignment;
     const unsigned room = objects_in(slab->order);
     for (unsigned i = 0; i < room; ++i)
-        constructor_(first + i * size());
+        construct(first + i * size());
     mutex_guard guard(home->lock);
     count_slab(*home, *slab);
     home->nr_free += room;

@@ -29,14 +29,20 @@ namespace bsl
 /// Caches at once.  A thread's bins of them come in chunks that are made as they are used.
 inline constexpr unsigned nr_program_caches_max = 512;
 
-using object_constructor = void (*)(void* object);
+/// How objects are constructed, if they are: by one of two functions.
+struct object_constructor
+{
+    void (*plain)(void* object) = nullptr;
+    void (*with_data)(void* object, void* user_data) = nullptr;
+};
 
 struct program_cache_options
 {
     std::string_view name;
     std::size_t size = 0;
     std::size_t align = 0; ///< a power of two up to a page; 0: none
-    object_constructor constructor = nullptr;
+    object_constructor constructor;
+    void* user_data = nullptr;
     std::size_t limit = SIZE_MAX; ///< bytes of slabs
     bool may_merge = true;
 };
@@ -52,7 +58,13 @@ public:
     const char* aliases() const { return aliases_; }
     std::size_t align() const { return align_; }
     std::size_t object_size() const { return object_size_; } ///< as asked for
-    object_constructor constructor() const { return constructor_; }
+    void* user_data() const { return user_data_; }
+
+    bool has_constructor() const
+    {
+        return constructor_.plain != nullptr || constructor_.with_data != nullptr;
+    }
+    void construct(void* object) const;
 
     /// Makes a slab, all of whose objects are constructed and free.  False when the zone must grow
     /// first, or the limit is reached.  No lock may be held.
@@ -92,6 +104,7 @@ private:
     std::size_t object_size_;
     std::size_t align_;
     object_constructor constructor_;
+    void* user_data_;
     std::size_t limit_;
     mutable std::atomic<std::size_t> charged_{0};
     mutable std::atomic<bool> hit_limit_{false};

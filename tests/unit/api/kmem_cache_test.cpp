@@ -154,9 +154,52 @@ TEST_CASE("a constructor runs once for each object and slab")
     large.free(p);
 }
 
+TEST_CASE("a cache has data of the program's, which its constructor gets")
+{
+    struct pool
+    {
+        unsigned nr_made;
+    } mine{0};
+    bsl_kmem_cache_args args{};
+    args.size = sizeof args;
+    args.user_data = &mine;
+    args.ctor_with = [](void* object, void* user_data) {
+        *static_cast<pool**>(object) = static_cast<pool*>(user_data);
+        ++static_cast<pool*>(user_data)->nr_made;
+    };
+    for (size_t size : {size_t{48}, size_t{100000}}) {
+        bsl_kmem_cache* cache = bsl_kmem_cache_create_args("of a pool", size, &args, 0);
+        REQUIRE(cache != nullptr);
+        CHECK(bsl_kmem_cache_user_data(cache) == &mine);
+        mine.nr_made = 0;
+        void* object = bsl_kmem_cache_alloc(cache, BSL_GFP_KERNEL);
+        CHECK(*static_cast<pool**>(object) == &mine);
+        CHECK(mine.nr_made >= 1);
+        bsl_kmem_cache_free(cache, object);
+        CHECK(bsl_kmem_cache_destroy(cache) == 0);
+    }
+    args.ctor = [](void*) {};
+    errno = 0;
+    CHECK(bsl_kmem_cache_create_args("two constructors", 48, &args, 0) == nullptr);
+    CHECK(errno == EINVAL);
+}
+
+TEST_CASE("caches with data of the program's do not merge")
+{
+    bsl_kmem_cache* plain = bsl_kmem_cache_create("plain", 48, 0, 0, nullptr);
+    bsl_kmem_cache_args args{};
+    args.size = sizeof args;
+    args.user_data = &args;
+    bsl_kmem_cache* with_data = bsl_kmem_cache_create_args("with data", 48, &args, 0);
+    CHECK(with_data != plain);
+    CHECK(bsl_kmem_cache_user_data(plain) == nullptr);
+    CHECK(bsl_kmem_cache_destroy(with_data) == 0);
+    CHECK(bsl_kmem_cache_destroy(plain) == 0);
+}
+
 TEST_CASE("bulk is all or nothing, and a limit is kept")
 {
-    const bsl_kmem_cache_args args{sizeof args, 0, nullptr, 64 << 10};
+    const bsl_kmem_cache_args args{sizeof args, 0, nullptr, 64 << 10, nullptr, nullptr};
     bsl_kmem_cache* limited = bsl_kmem_cache_create_args("limited", 1000, &args, BSL_SLAB_ACCOUNT);
     REQUIRE(limited != nullptr);
     std::vector<void*> objects(100);
@@ -173,7 +216,7 @@ TEST_CASE("bulk is all or nothing, and a limit is kept")
 
 TEST_CASE("what another thread keeps is found before a limit is an error")
 {
-    const bsl_kmem_cache_args args{sizeof args, 0, nullptr, 16 << 10};
+    const bsl_kmem_cache_args args{sizeof args, 0, nullptr, 16 << 10, nullptr, nullptr};
     bsl_kmem_cache* limited = bsl_kmem_cache_create_args("limited", 1000, &args, BSL_SLAB_ACCOUNT);
     std::vector<void*> objects(12);
     std::thread([&] {

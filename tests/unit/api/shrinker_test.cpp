@@ -51,7 +51,7 @@ struct hoard : bsl_shrinker
 
 TEST_CASE("a shrinker makes room in a cache at its limit")
 {
-    const bsl_kmem_cache_args args{sizeof args, 0, nullptr, 32 << 10};
+    const bsl_kmem_cache_args args{sizeof args, 0, nullptr, 32 << 10, nullptr, nullptr};
     bsl_kmem_cache* limited = bsl_kmem_cache_create_args("limited", 1000, &args, BSL_SLAB_ACCOUNT);
     {
         hoard mine(limited);
