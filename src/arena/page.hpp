@@ -13,6 +13,7 @@
 /// A zeroed struct page is a page that is free, or of which only the first page of its block speaks.
 
 #include "base/bitmap.hpp"
+#include "base/counter.hpp"
 #include "base/list.hpp"
 #include "config/limits.hpp"
 
@@ -126,7 +127,8 @@ struct pageblock
     std::uint16_t nr_blocks[nr_residencies][nr_page_orders];
     std::uint16_t nr_free;       ///< free pages
     std::uint16_t nr_dirty_free; ///< free pages that may hold memory
-    std::uint16_t nr_given; ///< pages given back to the system in interval given_in, and still out
+    /// Pages given back to the system in interval given_in, and still out.
+    counter<std::uint16_t> nr_given;
     std::uint16_t given_in;
     migrate_type type;
     pageblock_state state;

@@ -159,9 +159,9 @@ void learn(zone& of)
     if (since == 0 || sum == 0)
         return;
     const std::size_t peak = of.counts().nr_used_peak * bytes_per_page;
-    const std::size_t share = peak / extra_bound_part;
-    const std::size_t most = share > extra_bound_small ? share : extra_bound_small;
     for (unsigned kind = 0; kind < 2; ++kind) {
+        const std::size_t share = peak / extra_bound_part[kind];
+        const std::size_t most = share > extra_bound[kind] ? share : extra_bound[kind];
         const std::size_t again = since < sum ? since * given[kind] / sum : given[kind];
         regret& r = of.regrets[kind];
         const std::size_t extra = r.extra.load(std::memory_order_relaxed) + (again << page_shift);

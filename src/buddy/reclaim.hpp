@@ -11,7 +11,7 @@
 ///               the pages that lay free during all of it (Bonwick's working-set estimate)
 ///
 /// The bounds adapt.  What was given back and is taken again within an interval should have been kept: it
-/// costs a page fault each.  The bound rises by as much, within extra_bound_small and extra_bound_part,
+/// costs a page fault each.  The bound rises by as much, within extra_bound and extra_bound_part,
 /// and what it rose by halves with each interval that had no need of it.
 ///
 /// Large blocks go first: one system call each.  A block on its way is in nobody's free map:

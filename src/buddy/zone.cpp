@@ -144,14 +144,25 @@ void zone::note_given(char* start, std::size_t pages)
         static_cast<std::uint16_t>(given < pages_per_pageblock ? given : pages_per_pageblock);
 }
 
+void zone::note_filled(char* start, std::size_t pages)
+{
+    count_again(pageblock_of(start), pages);
+}
+
+void zone::count_again(pageblock& block, std::size_t pages)
+{
+    if (block.given_in != interval_)
+        return;
+    const std::size_t given = block.nr_given;
+    const std::size_t again = pages < given ? pages : given;
+    block.nr_given = static_cast<std::uint16_t>(given - again);
+    counts_.nr_taken_again += again;
+}
+
 void zone::count_taken(pageblock& block, unsigned first, std::size_t pages)
 {
-    if (block.nr_given != 0 && block.given_in == interval_) {
-        const std::size_t clean = pages - block.dirty.count(first, pages);
-        const std::size_t again = clean < block.nr_given ? clean : block.nr_given;
-        block.nr_given = static_cast<std::uint16_t>(block.nr_given - again);
-        counts_.nr_taken_again += again;
-    }
+    if (block.nr_given != 0)
+        count_again(block, pages - block.dirty.count(first, pages));
     const std::size_t used = counts_.nr_online * pages_per_pageblock - counts_.nr_free;
     if (used > counts_.nr_used_peak)
         counts_.nr_used_peak = used;

@@ -115,6 +115,9 @@ public:
     /// again within the interval, nr_taken_again counts them.
     void note_given(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
 
+    /// Pages of this run, which are in use and without memory, get some now: as if they were taken.
+    void note_filled(char* start, std::size_t pages) BSL_TSA(requires_capability(lock));
+
     /// A snapshot that may be torn between fields; for decisions and reports.
     const zone_counts& counts() const { return counts_; }
 
@@ -139,6 +142,7 @@ private:
         BSL_TSA(requires_capability(lock));
     char* try_types(unsigned order, residency kind, migrate_type type)
         BSL_TSA(requires_capability(lock));
+    void count_again(pageblock& block, std::size_t pages) BSL_TSA(requires_capability(lock));
     void count_taken(pageblock& block, unsigned first, std::size_t pages)
         BSL_TSA(requires_capability(lock));
     void relink(pageblock& block) BSL_TSA(requires_capability(lock));

@@ -168,10 +168,10 @@ inline constexpr std::size_t frame_bin_bytes_max = 128 * kib;
 /// more than dirty_large_max.
 inline constexpr std::size_t large_part = 2;
 
-/// What the bounds rise by where too much was given back: at most this much, or this part of the most
-/// memory that was ever in use.
-inline constexpr std::size_t extra_bound_small = 32 * mib;
-inline constexpr std::size_t extra_bound_part = 4;
+/// What the bounds of pages between slabs, and of all others, rise by where too much was given back: at most
+/// this much, or this part of the most memory that was ever in use.
+inline constexpr std::size_t extra_bound[] = {16 * mib, 32 * mib};
+inline constexpr std::size_t extra_bound_part[] = {8, 4};
 
 // --- windows -----------------------------------------------------------------------------------
 

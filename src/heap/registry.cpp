@@ -19,6 +19,7 @@ namespace
 {
 
 constinit unsigned nr_heaps BSL_TSA(guarded_by(registry_lock)) = 0;
+constinit unsigned nr_orphans BSL_TSA(guarded_by(registry_lock)) = 0;
 
 constinit std::atomic<bool> is_open{false};
 constinit bool counts_calls = false; ///< written before is_open is set
@@ -30,14 +31,28 @@ void share_thread_cache() BSL_TSA(requires_capability(registry_lock))
     set_crowd(nr_heaps <= full_share ? 1 : div_round_up(nr_heaps, full_share));
 }
 
-thread_heap* take_orphan()
+/// One whose thread ran on this memory node, or any_node.
+thread_heap* take_orphan(int node)
 {
     mutex_guard guard(registry_lock);
-    list_head* node = orphan_heaps.front();
-    if (node == nullptr)
+    thread_heap* found = nullptr;
+    list_for_each<thread_heap, &thread_heap::link>(orphan_heaps, [&](thread_heap& orphan) {
+        if (found == nullptr && (node == any_node || orphan.node() == static_cast<unsigned>(node)))
+            found = &orphan;
+    });
+    if (found == nullptr)
         return nullptr;
-    list_head::remove(*node);
-    return list_entry<thread_heap, &thread_heap::link>(node);
+    list_head::remove(found->link);
+    found->is_orphan = false;
+    --nr_orphans;
+    return found;
+}
+
+void add_orphan(thread_heap& heap) BSL_TSA(requires_capability(registry_lock))
+{
+    heap.is_orphan = true;
+    orphan_heaps.insert_front(heap.link); // what was used last is in the cache
+    ++nr_orphans;
 }
 
 void release(thread_heap* heap)
@@ -55,18 +70,21 @@ void thread_exit_hook(void* argument)
     this_thread.heap = nullptr;
     this_thread.ended = true;
     this_thread.bins = &no_bins;
+    heap->drain_to_bins();
     {
         mutex_guard guard(registry_lock);
         list_head::remove(heap->link);
         --nr_heaps;
         share_thread_cache();
+        if (nr_orphans < host::nr_cpus())
+            return add_orphan(*heap);
     }
     release(heap);
 }
 
 thread_heap* make_heap()
 {
-    if (thread_heap* orphan = take_orphan())
+    if (thread_heap* orphan = take_orphan(static_cast<int>(current_node())))
         return orphan;
     mutex_guard guard(direct_lock);
     void* memory = cache_for(own_cache::thread_heap).alloc_one();
@@ -116,7 +134,7 @@ void open_registry(bool count_calls)
 bool drain_orphans()
 {
     bool any = false;
-    while (thread_heap* orphan = take_orphan()) {
+    while (thread_heap* orphan = take_orphan(any_node)) {
         release(orphan);
         any = true;
     }
@@ -147,7 +165,7 @@ void orphan_other_threads()
     while (list_head* node = live_heaps.front()) {
         list_head::remove(*node);
         if (mine == nullptr || node != &mine->link)
-            orphan_heaps.insert_back(*node);
+            add_orphan(*list_entry<thread_heap, &thread_heap::link>(node));
     }
     if (mine != nullptr)
         live_heaps.insert_back(mine->link);

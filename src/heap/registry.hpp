@@ -7,11 +7,14 @@
 ///
 ///     new --- first allocation after boot ---> attached --- exit hook ---> ended
 ///
+/// The heap of a thread that ends becomes an orphan, with what its bins hold: the next thread that needs a
+/// heap takes it over, and finds objects of the sizes that such threads use.  There are no more orphans
+/// than processors, and they are drained when an interval of ageing ends, or memory is short.
+///
 /// A new thread before boot and an ended one allocate straight from the slabs; so does a thread whose
 /// end the host cannot tell us.
 ///
-/// In the child of a fork the heaps of the threads that are gone become orphans.  They are drained
-/// when memory is short, or taken over by the next thread that needs a heap.
+/// In the child of a fork the heaps of all threads that are gone become orphans.
 ///
 /// Locks: the registry lock guards both lists.  direct_lock stands in for the thread lock of a thread
 /// that has no heap.
@@ -62,7 +65,7 @@ void for_each_thread_heap(Fn fn) BSL_TSA(requires_capability(registry_lock))
 /// Drains the heaps of all threads, this one's completely.  No lock may be held.
 void drain_all_threads();
 
-/// Drains what threads left that a fork did not take along.  True if there was any.
+/// Drains what threads left that have ended, or that a fork did not take along.  True if there was any.
 bool drain_orphans();
 
 /// In the child of a fork: all heaps but this thread's become orphans.

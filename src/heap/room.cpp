@@ -129,6 +129,7 @@ void keep_balance(thread_heap* mine)
     if (!age(zone_normal))
         return;
     age_windows();
+    drain_orphans();
     set_memory_short(false); // perhaps there is some again
     reclaim_is_vain.store(false, std::memory_order_relaxed);
     for_each_zone([](zone& z) {

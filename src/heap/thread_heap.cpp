@@ -405,6 +405,15 @@ void thread_heap::drain()
     drain_stacks();
 }
 
+void thread_heap::drain_to_bins()
+{
+    mutex_guard guard(lock);
+    drain_large();
+    large_bytes_ = 0;
+    drain_frames();
+    drain_stacks();
+}
+
 void thread_heap::drain_from_outside()
 {
     mutex_guard guard(lock);

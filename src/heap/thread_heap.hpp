@@ -70,7 +70,11 @@ public:
     thread_heap() = default;
 
     mutex lock{lock_rank::thread};
-    list_head link; ///< in the registry
+    list_head link;         ///< in the registry
+    bool is_orphan = false; ///< its thread has ended.  Lock: the registry's
+
+    /// The memory node that its thread was on when it last looked.
+    unsigned node() const { return node_; }
 
     /// Takes an object of one of malloc's or the program's caches; nullptr when the zone must grow first,
     /// or a constructed slab must be made.  `zeros`: it was never touched.  Owner only; no lock may be held.
@@ -110,7 +114,10 @@ public:
     /// thread if the owner cannot run (it has ended, or is frozen out by fork).
     void drain();
 
-    /// The same for a thread that may be running: all but the last objects of each bin.
+    /// Gives back all but what the bins hold: for the next thread that has this heap.  By the owner.
+    void drain_to_bins();
+
+    /// The same as drain() for a thread that may be running: all but the last objects of each bin.
     void drain_from_outside();
 
     thread_bins& bins() { return bins_; }

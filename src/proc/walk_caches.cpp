@@ -148,7 +148,7 @@ void walker::walk_thread(std::uintptr_t at)
     if (!from_.read_object(at, space_.thread))
         return;
     const thread_heap& heap = *space_.thread;
-    ++to_.nr_threads;
+    to_.nr_threads += !heap.is_orphan;
     walk_thread_classes(heap, at);
     walk_thread_programs(heap, at);
     const std::size_t nr_listed = walk_thread_pages(heap, at);

@@ -33,6 +33,15 @@ namespace
 
 constexpr unsigned holes_at_once = 64;
 
+/// The bounds learn from it, if it should be wanted again soon (buddy/reclaim.hpp).
+void note_given_back(char* start, std::size_t pages)
+{
+    zone& home = home_of(start);
+    home.regrets[0].given.fetch_add(pages, std::memory_order_relaxed);
+    mutex_guard guard(home.lock);
+    home.note_given(start, pages);
+}
+
 bool all_free(page& head, unsigned first, unsigned count)
 {
     bool all = true;
@@ -160,6 +169,8 @@ void kmem_cache::discard_holes(kmem_cache_node& of) const
             for (unsigned i = 0; i < n; ++i)
                 pages.add(holes[i].start, holes[i].pages);
             pages.run();
+            for (unsigned i = 0; i < n; ++i)
+                note_given_back(holes[i].start, holes[i].pages);
             mutex_guard guard(of.lock);
             for (unsigned i = 0; i < n; ++i)
                 put_hole(holes[i], of);

@@ -107,10 +107,16 @@ std::size_t pages_ahead(const kmem_cache_node& of, unsigned want)
 
 void populate(const page_use& use)
 {
-    if (use.nr_opened <= 1)
+    if (use.nr_opened == 0)
         return;
     VM_BUG_ON(!lockdep::holds_nothing());
-    host::populate(use.opened, use.nr_opened << page_shift);
+    if (pageblock_of(use.opened).nr_given != 0) [[unlikely]] {
+        zone& home = home_of(use.opened);
+        mutex_guard guard(home.lock);
+        home.note_filled(use.opened, use.nr_opened);
+    }
+    if (use.nr_opened > 1)
+        host::populate(use.opened, use.nr_opened << page_shift);
 }
 
 // --- from slabs to objects ---------------------------------------------------------------------
