@@ -71,6 +71,7 @@ set(BUDDYSLAB_SOURCES
     src/heap/object_caches.cpp
     src/heap/page_frames.cpp
     src/heap/private_heap.cpp
+    src/heap/private_heap_pages.cpp
     src/heap/private_heaps.cpp
     src/heap/registry.cpp
     src/heap/room.cpp

@@ -5,11 +5,8 @@
 #include "heap/heap.hpp"
 #include "heap/heap_misuse.hpp"
 #include "heap/page_frames.hpp"
-#include "heap/room.hpp"
-#include "heap/shrinkers.hpp"
+#include "heap/private_heap_parts.hpp"
 #include "slab/misuse.hpp"
-#include "vmalloc/adjacent.hpp"
-#include "vmalloc/vmalloc.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -19,51 +16,6 @@ namespace bsl::heap
 
 namespace
 {
-
-constexpr char giving_back[] = "heap_destroy";
-
-// --- the limit ---------------------------------------------------------------------------------
-
-/// Heap's lock held.
-void add_held(private_heap& heap, std::size_t bytes)
-{
-    heap.held += bytes;
-    if (heap.held > heap.held_peak)
-        heap.held_peak = heap.held;
-}
-
-/// Heap's lock held.
-bool try_charge(private_heap& heap, std::size_t bytes)
-{
-    if (bytes > heap.limit || heap.held > heap.limit - bytes)
-        return false;
-    add_held(heap, bytes);
-    return true;
-}
-
-/// Takes bytes out of the limit; the program's shrinkers are asked before it is reached.  False with
-/// errno = ENOMEM.
-bool charge(private_heap& heap, std::size_t bytes)
-{
-    for (bool is_first = true;; is_first = false) {
-        heap.enter();
-        const bool fits = try_charge(heap, bytes);
-        heap.leave();
-        if (fits)
-            return true;
-        if (!is_first || run_shrinkers() == 0)
-            break;
-    }
-    errno = ENOMEM;
-    return false;
-}
-
-void uncharge(private_heap& heap, std::size_t bytes)
-{
-    heap.enter();
-    heap.held -= bytes;
-    heap.leave();
-}
 
 // --- slabs -------------------------------------------------------------------------------------
 
@@ -174,142 +126,6 @@ void* alloc_object(private_heap& heap, unsigned c)
     return false;
 }
 
-// --- runs of pages -----------------------------------------------------------------------------
-
-/// From where alloc_window() found pageblocks that follow each other?
-bool is_adjacent(const page& head)
-{
-    return head.nr_run_pages > pages_per_pageblock;
-}
-
-void* add_run(private_heap& heap, page& head)
-{
-    head.state = page_state::heap;
-    head.colour = 0;
-    set_heap_number(head, heap.number);
-    heap.enter();
-    heap.runs.insert_front(head.lru);
-    heap.leave();
-    return head.start;
-}
-
-/// `order`: aligned to so many pages.
-void* alloc_run(private_heap& heap, std::size_t size, unsigned order, bool zeroed)
-{
-    const std::size_t bytes = round_up(size == 0 ? 1 : size, bytes_per_page);
-    if (!charge(heap, bytes))
-        return nullptr;
-    frame_request request{};
-    request.order = order;
-    request.zeroed = zeroed;
-    request.keeps_reserve = false;
-    page* head = alloc_frames_exact(bytes, request);
-    if (head != nullptr)
-        return add_run(heap, *head);
-    uncharge(heap, bytes);
-    return nullptr;
-}
-
-void free_run(private_heap& heap, const void* p, page& head, const char* call)
-{
-    heap.enter();
-    if (head.state != page_state::heap || head.start != p) // of two threads one is late
-        report_free_page(call, p);
-    list_head::remove(head.lru);
-    head.state = page_state::frame;
-    heap.held -= head.nr_run_pages << page_shift;
-    heap.leave();
-    give_back_heap_pages(head);
-}
-
-/// Makes a run larger or smaller where it is; false: the pages behind it are not free.
-bool resize_run(private_heap& heap, page& head, std::size_t size)
-{
-    const std::size_t pages = head.nr_run_pages;
-    const std::size_t wanted = div_round_up(size, bytes_per_page);
-    const std::size_t first = address_to_pfn(head.start) % pages_per_pageblock;
-    if (is_adjacent(head) || first + wanted > pages_per_pageblock)
-        return false;
-    if (wanted > pages && !charge(heap, (wanted - pages) << page_shift))
-        return false;
-    char* const end = head.start + (pages << page_shift);
-    bool done = true;
-    {
-        mutex_guard guard(zone_normal.lock);
-        if (wanted > pages)
-            done = zone_normal.extend_run(end, wanted - pages);
-        else
-            zone_normal.free_run(head.start + (wanted << page_shift), pages - wanted);
-    }
-    if (done) {
-        pageblock_of(head.start).dirty.set(first, wanted);
-        head.nr_run_pages = wanted;
-    }
-    if (wanted < pages)
-        uncharge(heap, (pages - wanted) << page_shift);
-    else if (!done)
-        uncharge(heap, (wanted - pages) << page_shift);
-    keep_balance(this_thread.heap);
-    return done;
-}
-
-// --- windows -----------------------------------------------------------------------------------
-
-void* alloc_from_window(private_heap& heap, std::size_t size, std::size_t alignment, bool zeroed)
-{
-    if (size > PTRDIFF_MAX - pageblock_size) {
-        errno = ENOMEM;
-        return nullptr;
-    }
-    if (!charge(heap, size))
-        return nullptr;
-    void* p = alloc_window(size, alignment, zeroed);
-    if (p == nullptr) {
-        uncharge(heap, size);
-        errno = ENOMEM;
-        return nullptr;
-    }
-    vm_area* window = owner_of(p).window;
-    page* head = window == nullptr ? &page_of(pageblock_of(p), p) : nullptr;
-    const std::size_t taken =
-        window != nullptr ? usable_size(*window) : head->nr_run_pages << page_shift;
-    heap.enter();
-    add_held(heap, taken - size); // whole pages
-    if (window != nullptr) {
-        window->heap = heap.number;
-        heap.windows.insert_front(window->heap_link);
-    }
-    heap.leave();
-    return window != nullptr ? p : add_run(heap, *head);
-}
-
-void free_window(private_heap& heap, void* p, vm_area& window, const char* call)
-{
-    heap.enter();
-    if (window.heap != heap.number || window.start != p) // of two threads one is late
-        report_double_free_window(call, p, window);
-    list_head::remove(window.heap_link);
-    window.heap = 0;
-    heap.held -= usable_size(window);
-    heap.leave();
-    vfree(window, p);
-    keep_balance(this_thread.heap);
-}
-
-void* resize_window(private_heap& heap, vm_area& window, std::size_t size)
-{
-    const std::size_t before = usable_size(window);
-    if (size > PTRDIFF_MAX - pageblock_size || (size > before && !charge(heap, size - before)))
-        return nullptr;
-    void* moved = vrealloc(window, size);
-    const std::size_t charged = size > before ? size : before;
-    heap.enter();
-    heap.held -= charged;
-    add_held(heap, usable_size(window));
-    heap.leave();
-    return moved;
-}
-
 // --- what is at an address ---------------------------------------------------------------------
 
 /// An object of this heap; anything else is reported.
@@ -364,32 +180,6 @@ std::size_t inspect_heap_page(const void* p, page& of, const char* call)
         report_double_free(call, p, head, at.index);
     heap.leave();
     return heap_layouts[head.colour].size;
-}
-
-void give_back_heap_pages(page& head)
-{
-    if (is_heap_slab(head)) {
-        const unsigned order = head.order;
-        unmake_heap_slab(head);
-        return free_frames(head, order, giving_back);
-    }
-    head.lru = {};
-    if (is_adjacent(head)) {
-        head.state = page_state::run;
-        free_adjacent(head.start);
-        return keep_balance(this_thread.heap);
-    }
-    head.colour = head.nr_run_pages != nr_pages(head.order);
-    head.state = page_state::frame;
-    free_frames_exact(head.start, head.nr_run_pages << page_shift, giving_back);
-}
-
-void give_back_heap_window(vm_area& window)
-{
-    window.heap = 0;
-    window.heap_link = {};
-    vfree(window, window.start);
-    keep_balance(this_thread.heap);
 }
 
 void* heap_alloc(private_heap& heap, std::size_t size) noexcept
