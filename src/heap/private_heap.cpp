@@ -254,6 +254,10 @@ void* heap_realloc(private_heap& heap, void* p, std::size_t size, const char* ca
         heap_free(heap, p, call);
         return nullptr;
     }
+    if (size > PTRDIFF_MAX - pageblock_size) {
+        errno = ENOMEM;
+        return nullptr;
+    }
     if (fits_well(size, old.size))
         return p;
     if (old.window != nullptr && size > pageblock_size) {

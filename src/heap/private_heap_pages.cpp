@@ -38,6 +38,18 @@ bool is_adjacent(const page& head)
     return head.nr_run_pages > pages_per_pageblock;
 }
 
+/// In the zone that the run is from: of whichever node or type.  False: the pages behind it are not free.
+bool move_end_of_run(const page& head, std::size_t wanted)
+{
+    const std::size_t pages = head.nr_run_pages;
+    zone& home = zone_of(head.start);
+    mutex_guard guard(home.lock);
+    if (wanted > pages)
+        return home.extend_run(head.start + (pages << page_shift), wanted - pages);
+    home.free_run(head.start + (wanted << page_shift), pages - wanted);
+    return true;
+}
+
 void* add_run(private_heap& heap, page& head)
 {
     head.state = page_state::heap;
@@ -113,32 +125,26 @@ void free_run(private_heap& heap, const void* p, page& head, const char* call)
     give_back_heap_pages(head);
 }
 
+/// Under the heap's lock, so that a fork does not meet the books half changed.
 bool resize_run(private_heap& heap, page& head, std::size_t size)
 {
     const std::size_t pages = head.nr_run_pages;
     const std::size_t wanted = div_round_up(size, bytes_per_page);
     const std::size_t first = address_to_pfn(head.start) % pages_per_pageblock;
-    if (is_adjacent(head) || first + wanted > pages_per_pageblock)
+    if (size > pageblock_size || is_adjacent(head) || first + wanted > pages_per_pageblock)
         return false;
-    if (wanted > pages && !charge(heap, (wanted - pages) << page_shift))
+    const std::size_t more = wanted > pages ? wanted - pages : 0;
+    const std::size_t fewer = wanted < pages ? pages - wanted : 0;
+    if (more != 0 && !charge(heap, more << page_shift))
         return false;
-    char* const end = head.start + (pages << page_shift);
-    bool done = true;
-    {
-        mutex_guard guard(zone_normal.lock);
-        if (wanted > pages)
-            done = zone_normal.extend_run(end, wanted - pages);
-        else
-            zone_normal.free_run(head.start + (wanted << page_shift), pages - wanted);
-    }
+    heap.enter();
+    const bool done = move_end_of_run(head, wanted);
     if (done) {
         pageblock_of(head.start).dirty.set(first, wanted);
         head.nr_run_pages = wanted;
     }
-    if (wanted < pages)
-        uncharge(heap, (pages - wanted) << page_shift);
-    else if (!done)
-        uncharge(heap, (wanted - pages) << page_shift);
+    heap.held -= (done ? fewer : more) << page_shift;
+    heap.leave();
     keep_balance(this_thread.heap);
     return done;
 }

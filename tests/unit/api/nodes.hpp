@@ -28,15 +28,15 @@ inline unsigned node_of(const void* p)
     return static_cast<unsigned>(bsl_page_to_nid(bsl_virt_to_page(p)));
 }
 
-/// The process gets no more address space.
-inline void refuse_more_memory()
+/// The process gets no more address space, but so many bytes.
+inline void refuse_more_memory(std::size_t but = 0)
 {
     std::FILE* file = std::fopen("/proc/self/statm", "r");
     unsigned long pages = 0;
     if (file == nullptr || std::fscanf(file, "%lu", &pages) != 1)
         std::abort();
     std::fclose(file);
-    const rlim_t size = pages * static_cast<unsigned long>(sysconf(_SC_PAGESIZE));
+    const rlim_t size = pages * static_cast<unsigned long>(sysconf(_SC_PAGESIZE)) + but;
     const rlimit limit{size, size};
     if (setrlimit(RLIMIT_AS, &limit) != 0)
         std::abort();
