@@ -245,7 +245,7 @@ void* realloc_by_copy(void* p, const allocation& old, std::size_t size, const ch
     bool zeros = false;
     void* fresh = size > old.size ? allocate_to_grow(size) : allocate(size, zeros);
     if (fresh == nullptr)
-        return out_of_memory();
+        return size > old.size ? out_of_memory() : p;
     std::memcpy(fresh, p, old.size < size ? old.size : size);
     free_allocation(p, old, call);
     return fresh;
@@ -266,17 +266,35 @@ bool resize_in_place(const allocation& old, unsigned size_class)
     return from.resize_single(*old.head, to);
 }
 
+/// To a smaller class, if there is an object of it: making something smaller does not fail.
+void* shrink_small(void* p, std::size_t size, std::size_t old_size)
+{
+    const unsigned size_class = class_of(size);
+    if (class_size(size_class) == old_size)
+        return p;
+    void* fresh =
+        this_thread.bins != nullptr ? this_thread.bins->of_class[size_class].pop() : nullptr;
+    bool zeros = false;
+    if (fresh == nullptr && (fresh = alloc_class(size_class, zeros)) == nullptr)
+        return p;
+    std::memcpy(fresh, p, size);
+    free(p);
+    return fresh;
+}
+
 /// realloc() between classes with many objects a slab: hits all the way.
 void* realloc_small(void* p, std::size_t size, std::size_t old_size)
 {
     if (fits_well(size, old_size))
         return p;
+    if (size <= old_size)
+        return shrink_small(p, size, old_size);
     // What grows once will grow again: with an eighth to spare it is copied log(n) times, not n times.
     const std::size_t wanted = old_size + old_size / 8;
-    void* fresh = malloc(size > old_size && size < wanted ? wanted : size);
+    void* fresh = malloc(size < wanted ? wanted : size);
     if (fresh == nullptr)
         return nullptr;
-    std::memcpy(fresh, p, old_size < size ? old_size : size);
+    std::memcpy(fresh, p, old_size);
     free(p);
     return fresh;
 }

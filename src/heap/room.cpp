@@ -23,10 +23,10 @@ bool grow_here()
     return true;
 }
 
-/// Other nodes' pages serve from now on; false if they did already, or there is one node.
+/// Other nodes' pages serve from now on, and for slabs single ones; false if they did already.
 bool fall_back()
 {
-    return !set_memory_short(true) && nr_nodes() != 1;
+    return !set_memory_short(true);
 }
 
 std::size_t nr_free_pages()

@@ -5,7 +5,8 @@
 /// Everything below `heap` allocates under locks and answers nullptr when the zone has no pages.  Only
 /// here, with no lock held, is something done about it (make_room()):
 ///
-///     orphans' caches > a new arena > everybody's caches and cached windows > a new arena
+///     orphans' caches > a new arena > smaller slabs, other nodes
+///                     > everybody's caches and cached windows > a new arena
 ///                     > the program's shrinkers > ENOMEM
 ///
 /// so that what was freed in one size serves every other size before malloc fails.  Shrinkers are asked for
@@ -28,7 +29,7 @@ bool make_room_in(zone& of);
 template <typename Attempt>
 auto with_room(Attempt attempt)
 {
-    constexpr unsigned attempts_max = 4;
+    constexpr unsigned attempts_max = 5;
     for (unsigned i = 0; i < attempts_max; ++i) {
         if (auto* p = attempt())
             return p;

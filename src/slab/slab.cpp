@@ -26,6 +26,23 @@ std::size_t kmem_cache::slab_pages(unsigned order) const
     return is_single() ? size_ >> page_shift : nr_pages(order);
 }
 
+namespace
+{
+
+/// A block for a slab; for one of a single object any run of so many pages.
+char* take_pages(const kmem_cache& of, pageset* pages, unsigned shard, unsigned order, run_fit fit)
+{
+    return alloc_near(node_of_shard(shard), [&](zone& from) -> char* {
+        if (pages != nullptr && !of.is_single())
+            return pages->alloc(from, order, migrate_type::slab);
+        mutex_guard guard(from.lock);
+        return of.is_single() ? from.alloc_run(of.size() >> page_shift, fit)
+                              : from.alloc_block(order, migrate_type::slab);
+    });
+}
+
+} // namespace
+
 /// A new slab, in no list, all of its objects free.  nullptr when the zone has no pages.
 page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const
 {
@@ -37,14 +54,15 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
         if (!to_program_cache(*this).charge(slab_pages(order)))
             return nullptr;
     }
+    char* start = take_pages(*this, pages, shard, order, fit);
+    if (start == nullptr && order > order_min_ &&
+        memory_is_short()) { // so are the last ones of all
+        if (number_ >= nr_caches)
+            to_program_cache(*this).uncharge(slab_pages(order) - slab_pages(order_min_));
+        order = order_min_;
+        start = take_pages(*this, pages, shard, order, fit);
+    }
     const std::size_t used = slab_pages(order);
-    char* start = alloc_near(node_of_shard(shard), [&](zone& from) -> char* {
-        if (pages != nullptr && !is_single())
-            return pages->alloc(from, order, migrate_type::slab);
-        mutex_guard guard(from.lock);
-        return is_single() ? from.alloc_run(used, fit)
-                           : from.alloc_block(order, migrate_type::slab);
-    });
     if (start == nullptr) {
         if (number_ >= nr_caches)
             to_program_cache(*this).uncharge(used);

@@ -1,9 +1,13 @@
 #include <buddyslab/buddyslab.h>
 
+#include "unit/api/nodes.hpp"
+#include "unit/child.hpp"
+
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 namespace
 {
@@ -117,3 +121,51 @@ TEST_CASE("bsl_malloc_trim tells whether it gave anything back")
     CHECK(bsl_malloc_trim(0) == 1);
     CHECK(bsl_malloc_trim(0) == 0);
 }
+
+TEST_CASE("realloc to a size of the same class stays in place")
+{
+    for (std::size_t size : {16u, 32u, 160u, 1000u, 100000u}) {
+        void* p = bsl_malloc(size);
+        CHECK(bsl_realloc(p, size - (size == 16 ? 15 : size / 8)) == p);
+        CHECK(bsl_realloc(p, size) == p);
+        bsl_free(p);
+    }
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // their shadows need addresses
+TEST_CASE("malloc goes on with small slabs where there are only single pages")
+{
+    const child_result child = in_child([] {
+        for (int i = 0; i < 30000; ++i)
+            must(bsl_malloc(256) != nullptr, "no object at the start");
+        const int nr = leave_single_pages();
+        for (int i = 0; i < nr; ++i)
+            must(bsl_malloc(256) != nullptr, "no object although there are pages");
+    });
+    CHECK(child.text == "");
+    CHECK(child.succeeded());
+}
+
+TEST_CASE("malloc's objects can be made smaller where there is no more memory")
+{
+    const child_result child = in_child([] {
+        constexpr std::size_t sizes[] = {1000, 5000, 20000, 100000, 8 * bsl::mib};
+        void* objects[std::size(sizes)];
+        for (std::size_t i = 0; i < std::size(sizes); ++i)
+            objects[i] = std::memset(bsl_malloc(sizes[i]), 3, sizes[i]);
+        refuse_more_memory(bsl::mib);
+        for (std::size_t size : {bsl::mib, 10000ul, 100ul, 50ul, 16ul})
+            while (bsl_malloc(size) != nullptr)
+                ;
+        for (std::size_t i = 0; i < std::size(sizes); ++i) {
+            errno = 7;
+            auto* p = static_cast<char*>(bsl_realloc(objects[i], 100));
+            must(p != nullptr, "not made smaller");
+            must(errno == 7, "errno");
+            must(is_filled(p, 100, 3), "contents");
+        }
+    });
+    CHECK(child.text == "");
+    CHECK(child.succeeded());
+}
+#endif

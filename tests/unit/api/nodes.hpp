@@ -6,6 +6,7 @@
 #include "slab/kmem_cache.hpp"
 #include "unit/api/pages.hpp"
 
+#include <algorithm>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -55,4 +56,20 @@ inline std::size_t free_pages_of(unsigned node)
 {
     const bsl::zone* z = bsl::zone_at(bsl::zone_number(node, bsl::zone_type::normal));
     return z == nullptr ? 0 : std::size_t{z->counts().nr_free};
+}
+
+/// Uses up all pages, and frees each second one.  Returns how many objects of 256 bytes nearly fill them.
+inline int leave_single_pages()
+{
+    std::vector<void*> taken;
+    taken.reserve(100000);
+    refuse_more_memory(16 * bsl::mib);
+    while (void* one = pages_of(0))
+        taken.push_back(one);
+    must(taken.size() > 1000, "no pages");
+    std::sort(taken.begin(), taken.end());
+    for (std::size_t i = 0; i < taken.size(); i += 2)
+        free_pages(taken[i], 0);
+    constexpr std::size_t objects_per_page = page_bytes / 256;
+    return static_cast<int>(taken.size() / 2 * objects_per_page * 9 / 10);
 }
