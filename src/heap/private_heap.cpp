@@ -57,52 +57,83 @@ unsigned slab_order(const private_heap& heap, unsigned c)
     return grown < l.order_max ? grown : l.order_max;
 }
 
-/// A charged slab of a heap, in no list; nullptr without memory.
+std::size_t slab_bytes(unsigned order)
+{
+    return nr_pages(order) << page_shift;
+}
+
+/// A slab of a heap that it is charged to, in no list; nullptr without memory.
 page* new_slab(private_heap& heap, unsigned order, unsigned c)
 {
     page* head = alloc_frames(order, false);
     if (head == nullptr)
-        uncharge(heap, nr_pages(order) << page_shift);
+        uncharge(heap, slab_bytes(order));
     else
         make_heap_slab(*head, order, c, heap.number);
     return head;
 }
 
-/// Entered with the heap's lock held, which it releases.
-[[gnu::noinline]] void* take_from_new_slab(private_heap& heap, unsigned c)
-    BSL_TSA(no_thread_safety_analysis)
+/// The same; as large as it should be, or small: the last ones of a limited heap, and where there are only
+/// single pages.  Entered with the heap's lock held, which it releases.
+page* make_slab(private_heap& heap, unsigned c, effort how)
 {
-    unsigned order = slab_order(heap, c);
-    const bool is_charged = try_charge(heap, nr_pages(order) << page_shift);
+    const unsigned order = slab_order(heap, c);
+    const unsigned least = heap_layouts[c].order_min;
+    const bool is_charged = try_charge(heap, slab_bytes(order));
     heap.leave();
-    if (!is_charged) {
-        order = heap_layouts[c].order_min; // the last ones of a limited heap are small again
-        if (!charge(heap, nr_pages(order) << page_shift))
-            return nullptr;
-    }
-    page* head = new_slab(heap, order, c);
+    const int saved = errno;
+    page* head = is_charged ? new_slab(heap, order, c) : nullptr;
+    if (head == nullptr && (!is_charged || order != least) && charge(heap, slab_bytes(least), how))
+        head = new_slab(heap, least, c);
+    if (head != nullptr)
+        errno = saved;
+    return head;
+}
+
+/// Heap's lock held.
+void unlist(private_heap& heap, page& head)
+{
+    list_head::remove(head.lru);
+    heap.nr_slabs -= 1;
+    heap.held -= slab_bytes(head.order);
+}
+
+/// Entered with the heap's lock held, which it releases.
+[[gnu::noinline]] void* take_from_new_slab(private_heap& heap, unsigned c, effort how)
+{
+    page* head = make_slab(heap, c, how);
     if (head == nullptr)
         return nullptr;
     void* object = take_from_heap_slab(*head, c);
-    heap.enter();
     list_head& slabs = heap.slabs[c];
-    if (!slabs.is_empty() && is_full_heap_slab(slab_of(slabs.next))) [[unlikely]]
-        put_last(slabs, *slabs.next); // others may have freed behind it meanwhile
+    page* spare = nullptr;
+    heap.enter();
+    if (!slabs.is_empty()) { // others may have freed meanwhile, or made a slab as well
+        page& serving = slab_of(slabs.next);
+        if (is_full_heap_slab(serving)) {
+            put_last(slabs, serving.lru);
+        } else if (is_empty_heap_slab(serving)) {
+            spare = &serving;
+            unlist(heap, serving);
+        }
+    }
     slabs.insert_front(head->lru);
     heap.classes |= std::uint64_t{1} << c;
     heap.nr_slabs += 1;
     heap.leave();
+    if (spare != nullptr)
+        give_back_heap_pages(*spare);
     return object;
 }
 
-void* alloc_object(private_heap& heap, unsigned c)
+void* alloc_object(private_heap& heap, unsigned c, effort how)
 {
     heap.enter();
     if (void* object = take(heap, c)) [[likely]] {
         heap.leave();
         return object;
     }
-    return take_from_new_slab(heap, c);
+    return take_from_new_slab(heap, c, how);
 }
 
 /// An object came back to a slab that does not serve.  Heap's lock held.  True: the slab is in no list any
@@ -111,9 +142,7 @@ void* alloc_object(private_heap& heap, unsigned c)
 {
     list_head& slabs = heap.slabs[head.colour];
     if (is_empty_heap_slab(head)) {
-        list_head::remove(head.lru);
-        heap.nr_slabs -= 1;
-        heap.held -= nr_pages(head.order) << page_shift;
+        unlist(heap, head);
         return true;
     }
     if (was_full) {
@@ -151,14 +180,59 @@ allocation resolve_in(const private_heap& heap, const void* p, const char* call)
         free_run(heap, p, *what.head, call);
 }
 
-void* allocate(private_heap& heap, std::size_t size, bool zeroed)
+void* allocate(private_heap& heap, std::size_t size, bool zeroed, effort how)
 {
     if (size <= heap_object_max) {
-        void* object = alloc_object(heap, heap_class_of(size));
+        void* object = alloc_object(heap, heap_class_of(size), how);
         return zeroed && object != nullptr ? std::memset(object, 0, size) : object;
     }
-    return size <= pageblock_size ? alloc_run(heap, size, 0, zeroed)
-                                  : alloc_from_window(heap, size, bytes_per_page, zeroed);
+    return size <= pageblock_size ? alloc_run(heap, size, 0, zeroed, how)
+                                  : alloc_from_window(heap, size, bytes_per_page, zeroed, how);
+}
+
+// --- realloc -----------------------------------------------------------------------------------
+
+/// Without a copy; nullptr: that cannot be.
+void* resize(private_heap& heap, void* p, const allocation& old, std::size_t size)
+{
+    if (fits_well(size, old.size))
+        return p;
+    if (old.window != nullptr)
+        return size > pageblock_size ? resize_window(heap, *old.window, size) : nullptr;
+    if (is_heap_slab(*old.head))
+        return size <= heap_object_max && heap_class_of(size) == old.head->colour ? p : nullptr;
+    return size > heap_object_max && resize_run(heap, *old.head, size) ? p : nullptr;
+}
+
+/// Where a smaller object is to go.  nullptr: nowhere, so that the old one has been made as small as it can be.
+void* place_smaller(private_heap& heap, const allocation& old, std::size_t size)
+{
+    void* fresh = allocate(heap, size, false, effort::little);
+    if (fresh == nullptr && old.window != nullptr)
+        resize_window(heap, *old.window, size);
+    else if (fresh == nullptr && !is_heap_slab(*old.head))
+        resize_run(heap, *old.head, size);
+    return fresh;
+}
+
+/// What grows once will grow again: with an eighth to spare it is copied log(n) times, not n times.
+void* place_larger(private_heap& heap, const allocation& old, std::size_t size)
+{
+    const std::size_t roomy = old.size + old.size / 8;
+    void* fresh = size < roomy ? allocate(heap, roomy, false, effort::little) : nullptr;
+    return fresh != nullptr ? fresh : allocate(heap, size, false, effort::all);
+}
+
+void* realloc_by_copy(private_heap& heap, void* p, const allocation& old, std::size_t size,
+                      const char* call)
+{
+    const bool shrinks = size <= old.size;
+    void* fresh = shrinks ? place_smaller(heap, old, size) : place_larger(heap, old, size);
+    if (fresh == nullptr)
+        return shrinks ? p : nullptr;
+    std::memcpy(fresh, p, shrinks ? size : old.size);
+    heap_free(heap, p, call);
+    return fresh;
 }
 
 } // namespace
@@ -182,16 +256,33 @@ std::size_t inspect_heap_page(const void* p, page& of, const char* call)
     return heap_layouts[head.colour].size;
 }
 
+bool give_back_empty_slabs(private_heap& heap)
+{
+    list_head found;
+    heap.enter();
+    for (std::uint64_t left = heap.classes; left != 0; left &= left - 1) {
+        list_head* serving = heap.slabs[lowest_bit(left)].front(); // no other slab is ever empty
+        if (serving == nullptr || !is_empty_heap_slab(slab_of(serving)))
+            continue;
+        unlist(heap, slab_of(serving));
+        found.insert_front(*serving);
+    }
+    heap.leave();
+    const bool is_any = !found.is_empty();
+    list_for_each<page, &page::lru>(found, [](page& head) { give_back_heap_pages(head); });
+    return is_any;
+}
+
 void* heap_alloc(private_heap& heap, std::size_t size) noexcept
 {
     if (size <= heap_object_max) [[likely]]
-        return alloc_object(heap, heap_class_of(size));
-    return allocate(heap, size, false);
+        return alloc_object(heap, heap_class_of(size), effort::all);
+    return allocate(heap, size, false, effort::all);
 }
 
 void* heap_zalloc(private_heap& heap, std::size_t size) noexcept
 {
-    return allocate(heap, size, true);
+    return allocate(heap, size, true, effort::all);
 }
 
 void* heap_aligned_alloc(private_heap& heap, std::size_t alignment, std::size_t size) noexcept
@@ -202,17 +293,17 @@ void* heap_aligned_alloc(private_heap& heap, std::size_t alignment, std::size_t 
         const std::size_t rounded = round_up(size == 0 ? 1 : size, alignment);
         for (unsigned c = heap_class_of(rounded); c < nr_heap_classes; ++c) {
             if (heap_class_size(c) % alignment == 0)
-                return alloc_object(heap, c);
+                return alloc_object(heap, c, effort::all);
         }
     }
     if (alignment > pageblock_size || size > pageblock_size) {
         if (alignment <= PTRDIFF_MAX / 2)
-            return alloc_from_window(heap, size, alignment, false);
+            return alloc_from_window(heap, size, alignment, false, effort::all);
         errno = ENOMEM;
         return nullptr;
     }
     const unsigned order = alignment <= bytes_per_page ? 0 : ilog2(alignment) - page_shift;
-    return alloc_run(heap, size, order, false);
+    return alloc_run(heap, size, order, false, effort::all);
 }
 
 void heap_free(private_heap& heap, void* p, const char* call) noexcept
@@ -258,27 +349,13 @@ void* heap_realloc(private_heap& heap, void* p, std::size_t size, const char* ca
         errno = ENOMEM;
         return nullptr;
     }
-    if (fits_well(size, old.size))
-        return p;
-    if (old.window != nullptr && size > pageblock_size) {
-        if (void* moved = resize_window(heap, *old.window, size))
-            return moved;
-    } else if (old.window == nullptr && !is_heap_slab(*old.head) && size > heap_object_max) {
-        if (resize_run(heap, *old.head, size))
-            return p;
-    }
-    // What grows once will grow again: with an eighth to spare it is copied log(n) times, not n times.
-    const std::size_t roomy = old.size + old.size / 8;
-    void* fresh = nullptr;
-    if (size > old.size && size < roomy)
-        fresh = heap_alloc(heap, roomy);
-    if (fresh == nullptr)
-        fresh = heap_alloc(heap, size);
-    if (fresh == nullptr)
-        return nullptr;
-    std::memcpy(fresh, p, old.size < size ? old.size : size);
-    heap_free(heap, p, call);
-    return fresh;
+    const int saved = errno;
+    void* at = resize(heap, p, old, size);
+    if (at == nullptr)
+        at = realloc_by_copy(heap, p, old, size, call);
+    if (at != nullptr)
+        errno = saved;
+    return at;
 }
 
 std::size_t heap_usable_size(private_heap& heap, const void* p, const char* call) noexcept

@@ -4,12 +4,14 @@
 #include "heap/private_heap_parts.hpp"
 
 #include "arena/mem_section.hpp"
+#include "base/check.hpp"
 #include "heap/allocation.hpp"
 #include "heap/heap.hpp"
 #include "heap/heap_misuse.hpp"
 #include "heap/page_frames.hpp"
 #include "heap/room.hpp"
 #include "heap/shrinkers.hpp"
+#include "host/vm.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
 #include "vmalloc/vmalloc.hpp"
@@ -30,6 +32,14 @@ void add_held(private_heap& heap, std::size_t bytes)
     heap.held += bytes;
     if (heap.held > heap.held_peak)
         heap.held_peak = heap.held;
+}
+
+bool charge_at_once(private_heap& heap, std::size_t bytes)
+{
+    heap.enter();
+    const bool fits = try_charge(heap, bytes);
+    heap.leave();
+    return fits;
 }
 
 /// From where alloc_window() found pageblocks that follow each other?
@@ -61,6 +71,28 @@ void* add_run(private_heap& heap, page& head)
     return head.start;
 }
 
+/// Of a window.
+std::size_t whole_pages(std::size_t size)
+{
+    return round_up(size == 0 ? 1 : size, host::page_size());
+}
+
+/// Of which so many bytes are charged.  A cached window may be larger: what is too much is charged as well, or
+/// cut off.  False: neither can be, and the window is given back.
+bool add_window(private_heap& heap, vm_area& window, std::size_t charged)
+{
+    const std::size_t surplus = usable_size(window) - charged;
+    if (surplus != 0 && !charge_at_once(heap, surplus) && !vshrink(window, charged)) {
+        vfree(window, window.start);
+        return false;
+    }
+    heap.enter();
+    window.heap = heap.number;
+    heap.windows.insert_front(window.heap_link);
+    heap.leave();
+    return true;
+}
+
 } // namespace
 
 // --- the limit ---------------------------------------------------------------------------------
@@ -73,15 +105,15 @@ bool try_charge(private_heap& heap, std::size_t bytes)
     return true;
 }
 
-bool charge(private_heap& heap, std::size_t bytes)
+bool charge(private_heap& heap, std::size_t bytes, effort how)
 {
+    const bool can_help = how == effort::all && bytes <= heap.limit;
     for (bool is_first = true;; is_first = false) {
-        heap.enter();
-        const bool fits = try_charge(heap, bytes);
-        heap.leave();
-        if (fits)
+        if (charge_at_once(heap, bytes))
             return true;
-        if (!is_first || run_shrinkers() == 0)
+        if (can_help && give_back_empty_slabs(heap) && charge_at_once(heap, bytes))
+            return true;
+        if (!can_help || !is_first || run_shrinkers() == 0)
             break;
     }
     errno = ENOMEM;
@@ -97,10 +129,10 @@ void uncharge(private_heap& heap, std::size_t bytes)
 
 // --- runs of pages -----------------------------------------------------------------------------
 
-void* alloc_run(private_heap& heap, std::size_t size, unsigned order, bool zeroed)
+void* alloc_run(private_heap& heap, std::size_t size, unsigned order, bool zeroed, effort how)
 {
     const std::size_t bytes = round_up(size == 0 ? 1 : size, bytes_per_page);
-    if (!charge(heap, bytes))
+    if (!charge(heap, bytes, how))
         return nullptr;
     frame_request request{};
     request.order = order;
@@ -135,7 +167,7 @@ bool resize_run(private_heap& heap, page& head, std::size_t size)
         return false;
     const std::size_t more = wanted > pages ? wanted - pages : 0;
     const std::size_t fewer = wanted < pages ? pages - wanted : 0;
-    if (more != 0 && !charge(heap, more << page_shift))
+    if (more != 0 && !charge(heap, more << page_shift, effort::all))
         return false;
     heap.enter();
     const bool done = move_end_of_run(head, wanted);
@@ -151,38 +183,30 @@ bool resize_run(private_heap& heap, page& head, std::size_t size)
 
 // --- windows -----------------------------------------------------------------------------------
 
-void* alloc_from_window(private_heap& heap, std::size_t size, std::size_t alignment, bool zeroed)
+void* alloc_from_window(private_heap& heap, std::size_t size, std::size_t alignment, bool zeroed,
+                        effort how)
 {
-    if (size > PTRDIFF_MAX - pageblock_size) {
+    const bool is_possible = size <= PTRDIFF_MAX - pageblock_size;
+    const std::size_t bytes = is_possible ? whole_pages(size) : 0;
+    if (!is_possible || !charge(heap, bytes, how)) {
         errno = ENOMEM;
         return nullptr;
     }
-    if (!charge(heap, size))
-        return nullptr;
-    void* p = alloc_window(size, alignment, zeroed);
-    if (p == nullptr) {
-        uncharge(heap, size);
-        errno = ENOMEM;
-        return nullptr;
-    }
-    vm_area* window = owner_of(p).window;
-    page* head = window == nullptr ? &page_of(pageblock_of(p), p) : nullptr;
-    const std::size_t taken =
-        window != nullptr ? usable_size(*window) : head->nr_run_pages << page_shift;
-    heap.enter();
-    add_held(heap, taken - size); // whole pages
-    if (window != nullptr) {
-        window->heap = heap.number;
-        heap.windows.insert_front(window->heap_link);
-    }
-    heap.leave();
-    return window != nullptr ? p : add_run(heap, *head);
+    void* p = alloc_window(bytes, alignment, zeroed);
+    vm_area* window = p != nullptr ? owner_of(p).window : nullptr;
+    if (p != nullptr && window == nullptr)
+        return add_run(heap, page_of(pageblock_of(p), p));
+    if (p != nullptr && add_window(heap, *window, bytes))
+        return p;
+    uncharge(heap, bytes);
+    errno = ENOMEM;
+    return nullptr;
 }
 
 void free_window(private_heap& heap, void* p, vm_area& window, const char* call)
 {
     heap.enter();
-    if (window.heap != heap.number || window.start != p) // of two threads one is late
+    if (window.heap != heap.number || !window.heap_link.is_linked()) // of two threads one is late
         report_double_free_window(call, p, window);
     list_head::remove(window.heap_link);
     window.heap = 0;
@@ -192,16 +216,22 @@ void free_window(private_heap& heap, void* p, vm_area& window, const char* call)
     keep_balance(this_thread.heap);
 }
 
+/// In no list meanwhile: nobody reads how large it is, and the child of a fork has none half changed.
 void* resize_window(private_heap& heap, vm_area& window, std::size_t size)
 {
     const std::size_t before = usable_size(window);
-    if (size > PTRDIFF_MAX - pageblock_size || (size > before && !charge(heap, size - before)))
+    const std::size_t wanted = whole_pages(size);
+    if (wanted > before && !charge(heap, wanted - before, effort::all))
         return nullptr;
-    void* moved = vrealloc(window, size);
-    const std::size_t charged = size > before ? size : before;
+    const std::size_t charged = wanted > before ? wanted : before;
     heap.enter();
-    heap.held -= charged;
-    add_held(heap, usable_size(window));
+    list_head::remove(window.heap_link);
+    heap.leave();
+    void* moved = vrealloc(window, size);
+    VM_BUG_ON(usable_size(window) > charged);
+    heap.enter();
+    heap.windows.insert_front(window.heap_link);
+    heap.held -= charged - usable_size(window);
     heap.leave();
     return moved;
 }

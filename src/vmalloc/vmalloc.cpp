@@ -303,15 +303,13 @@ vfree_result vfree(vm_area& area, void* p)
     return vfree_result::freed;
 }
 
-void* vrealloc(vm_area& area, std::size_t new_size)
+namespace
 {
-    VM_BUG_ON(!lockdep::holds_nothing());
-    if (new_size > window_size_max)
-        return nullptr;
-    new_size = round_up(new_size == 0 ? 1 : new_size, host::page_size());
+
+/// To whole pages; nullptr: refused, the window is as it was.
+void* resize(vm_area& area, std::size_t new_size)
+{
     const std::size_t old_size = area.size;
-    if (new_size <= old_size && old_size - new_size <= part_of(old_size, slack_part))
-        return area.start;
     {
         settled_guard guard(area);
         VM_BUG_ON(area.state != vm_area_state::live);
@@ -337,6 +335,27 @@ void* vrealloc(vm_area& area, std::size_t new_size)
     if (area.start != old_start)
         ++counts.moved;
     return done ? area.start : nullptr;
+}
+
+} // namespace
+
+void* vrealloc(vm_area& area, std::size_t new_size)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    if (new_size > window_size_max)
+        return nullptr;
+    new_size = round_up(new_size == 0 ? 1 : new_size, host::page_size());
+    if (new_size <= area.size && area.size - new_size <= part_of(area.size, slack_part))
+        return area.start;
+    return resize(area, new_size);
+}
+
+bool vshrink(vm_area& area, std::size_t size)
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    if (size < area.size)
+        resize(area, size);
+    return area.size <= size;
 }
 
 void age_windows()

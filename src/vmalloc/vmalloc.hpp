@@ -62,6 +62,10 @@ vfree_result vfree_check(const vm_area& area, const void* p);
 /// nullptr: refused, the window is as it was.
 void* vrealloc(vm_area& area, std::size_t new_size);
 
+/// Makes a live window no larger than `size` bytes, whole pages, where vrealloc() would leave it as it is for
+/// a few.  False: the system keeps the memory behind.
+bool vshrink(vm_area& area, std::size_t size);
+
 /// A window of `new_size` bytes with the contents of the run of pages [run, run + old_size), which lies
 /// in one pageblock.  nullptr: refused, nothing has changed.  Otherwise the caller gives up the run: it
 /// makes its struct pages those of free pages, but does not free them; that is done when the window's

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <buddyslab/heap.h>
 #include <buddyslab/malloc.h>
+#include <buddyslab/shrinker.h>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstdint>
@@ -80,7 +81,7 @@ TEST_CASE("pages of a heap return to the zone that they came from")
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // their shadows need addresses
-TEST_CASE("a heap's run below 4 GiB, taken when memory was short, is resized there")
+TEST_CASE("a heap's run below 4 GiB is resized there")
 {
     const child_result child = in_child([] {
         bsl_page* low = bsl_alloc_pages(BSL_GFP_KERNEL | BSL___GFP_DMA32, BSL_MAX_PAGE_ORDER);
@@ -115,7 +116,7 @@ TEST_CASE("a fork does not meet a run half resized")
             p = bsl_heap_realloc(heap, p, 60000);
         }
     });
-    for (int i = 0; i < 400; ++i) {
+    for (int i = 0; i < 60; ++i) {
         const child_result child = in_child([&] {
             bsl::heap::validate(inside(heap));
             bsl_heap_destroy(heap);
@@ -136,3 +137,195 @@ TEST_CASE("a fork does not meet a run half resized")
     resizer.join();
     bsl_heap_destroy(heap);
 }
+
+TEST_CASE("a cached window that is larger than asked for stays within the limit")
+{
+    const auto cache_a_window = [] {
+        auto* window = static_cast<char*>(bsl_malloc(9 * mib));
+        std::memset(window, 1, 9 * mib);
+        bsl_free(window);
+    };
+    constexpr std::size_t size = 8 * mib + 1;
+    for (std::size_t limit : {8 * mib + 4 * kib, 8 * mib + 64 * kib, 9 * mib, 20 * mib}) {
+        cache_a_window();
+        bsl_heap* heap = bsl_heap_create("windows", 0, limit);
+        auto* p = static_cast<char*>(bsl_heap_zalloc(heap, size));
+        REQUIRE(p != nullptr);
+        CHECK(is_filled(p, size, 0));
+        CHECK(stats_of(heap).held <= limit);
+        CHECK(stats_of(heap).held_peak <= limit);
+        CHECK(stats_of(heap).held >= bsl_heap_usable_size(heap, p));
+        bsl::heap::validate(inside(heap));
+        bsl_heap_free(heap, p);
+        CHECK(stats_of(heap).held == 0);
+        bsl_heap_destroy(heap);
+    }
+    bsl_heap* heap = bsl_heap_create("odd", 0, 5 * mib + 1);
+    CHECK(bsl_heap_alloc(heap, 5 * mib + 1) == nullptr); // whole pages
+    void* p = bsl_heap_alloc(heap, 5 * mib);
+    REQUIRE(p != nullptr);
+    CHECK(bsl_heap_realloc(heap, p, 5 * mib + 1) == nullptr);
+    CHECK(stats_of(heap).held <= stats_of(heap).limit);
+    bsl::heap::validate(inside(heap));
+    bsl_heap_destroy(heap);
+}
+
+TEST_CASE("slabs without objects do not stand in the way of a limit")
+{
+    for (unsigned flags : {0u, BSL_HEAP_ONE_THREAD}) {
+        bsl_heap* heap = bsl_heap_create("classes", flags, 64 * kib);
+        std::vector<void*> objects;
+        for (std::size_t size = 16; objects.size() < 40; size += size / 4) {
+            void* p = bsl_heap_alloc(heap, size % 8192);
+            if (p != nullptr)
+                objects.push_back(p);
+            else
+                break;
+        }
+        REQUIRE(stats_of(heap).held > 56 * kib);
+        for (void* p : objects)
+            bsl_heap_free(heap, p);
+        CHECK(stats_of(heap).nr_objects == 0);
+        void* run = bsl_heap_alloc(heap, 64 * kib);
+        CHECK(run != nullptr);
+        CHECK(stats_of(heap).nr_slabs == 0);
+        CHECK(stats_of(heap).held == 64 * kib);
+        CHECK(bsl_heap_alloc(heap, 16) == nullptr);
+        bsl_heap_free(heap, run);
+        CHECK(bsl_heap_alloc(heap, 16) != nullptr);
+        bsl::heap::validate(inside(heap));
+        bsl_heap_destroy(heap);
+    }
+}
+
+TEST_CASE("threads that make slabs at once leave none behind without objects")
+{
+    bsl_heap* heap = bsl_heap_create("at once", 0, 0);
+    for (int round = 0; round < 200; ++round) {
+        std::atomic<int> ready{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 4; ++t) {
+            threads.emplace_back([&] {
+                ++ready;
+                while (ready != 4)
+                    ;
+                bsl_heap_free(heap, bsl_heap_alloc(heap, 100));
+            });
+        }
+        for (std::thread& one : threads)
+            one.join();
+        REQUIRE(stats_of(heap).nr_slabs <= 1);
+        bsl::heap::validate(inside(heap));
+        bsl_heap_reset(heap);
+    }
+    bsl_heap_destroy(heap);
+}
+
+namespace
+{
+
+/// Counts how often the program is asked to do without something.
+struct asked : bsl_shrinker
+{
+    unsigned nr = 0;
+
+    asked() : bsl_shrinker{count, scan, 1, nullptr} { REQUIRE(bsl_register_shrinker(this) == 0); }
+    ~asked() { bsl_unregister_shrinker(this); }
+
+    static unsigned long count(bsl_shrinker* s, bsl_shrink_control*)
+    {
+        ++static_cast<asked*>(s)->nr;
+        return BSL_SHRINK_EMPTY;
+    }
+    static unsigned long scan(bsl_shrinker*, bsl_shrink_control*) { return BSL_SHRINK_STOP; }
+};
+
+/// So that the run before it cannot grow.
+std::vector<void*> take_page(const char* wanted)
+{
+    std::vector<void*> taken;
+    do
+        taken.push_back(pages_of(0));
+    while (taken.back() != wanted && taken.back() != nullptr);
+    REQUIRE(taken.back() != nullptr);
+    return taken;
+}
+
+} // namespace
+
+TEST_CASE("realloc that succeeds leaves errno alone and asks no shrinker for more than is wanted")
+{
+    constexpr std::size_t size = 3 * mib;
+    bsl_heap* heap = bsl_heap_create("grows", 0, 2 * size + 64 * kib);
+    auto* p = static_cast<char*>(bsl_heap_alloc(heap, size));
+    const std::vector<void*> taken = take_page(p + size);
+    {
+        asked shrinker;
+        errno = 7;
+        void* moved = bsl_heap_realloc(heap, p, size + 1); // an eighth more does not fit
+        CHECK(errno == 7);
+        CHECK((moved != nullptr && moved != p));
+        CHECK(shrinker.nr == 0);
+        CHECK(bsl_heap_realloc(heap, moved, 3 * size) == nullptr);
+        CHECK(errno == ENOMEM);
+    }
+    for (void* page : taken)
+        free_pages(page, 0);
+    bsl_heap_destroy(heap);
+}
+
+TEST_CASE("what is made smaller in a full heap may stay and leaves room")
+{
+    constexpr unsigned slab_order = bsl::heap_layouts[bsl::heap_class_of(3000)].order_min;
+    for (std::size_t limit : {4 * kib << slab_order, 64 * kib, 3 * mib, 8 * mib}) {
+        bsl_heap* heap = bsl_heap_create("full", 0, limit);
+        auto* p = static_cast<char*>(bsl_heap_alloc(heap, limit < 64 * kib ? 3000 : limit));
+        REQUIRE(p != nullptr);
+        std::memset(p, 5, 3000);
+        asked shrinker;
+        for (std::size_t smaller : {1000u, 100u}) {
+            errno = 7;
+            p = static_cast<char*>(bsl_heap_realloc(heap, p, smaller));
+            CHECK(errno == 7);
+            REQUIRE(p != nullptr);
+            CHECK(is_filled(p, smaller, 5));
+        }
+        CHECK(shrinker.nr == 0);
+        CHECK(stats_of(heap).nr_objects == 1);
+        CHECK(stats_of(heap).held <= 64 * kib);
+        bsl::heap::validate(inside(heap));
+        bsl_heap_destroy(heap);
+    }
+}
+
+TEST_CASE("realloc within a class stays in place")
+{
+    bsl_heap* heap = bsl_heap_create("same", 0, 0);
+    for (std::size_t size : {16u, 32u, 160u, 1000u}) {
+        void* p = bsl_heap_alloc(heap, size);
+        CHECK(bsl_heap_realloc(heap, p, size - (size == 16 ? 15 : size / 8)) == p);
+        CHECK(bsl_heap_realloc(heap, p, size) == p);
+    }
+    bsl_heap_destroy(heap);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a heap with large slabs goes on with small ones where there are only single pages")
+{
+    const child_result child = in_child([] {
+        bsl_heap* heap = bsl_heap_create("large", 0, 0);
+        for (int i = 0; i < 30000; ++i)
+            must(bsl_heap_alloc(heap, 256) != nullptr, "no object at the start");
+        const int nr = leave_single_pages();
+        for (int i = 0; i < nr; ++i) {
+            errno = 7;
+            must(bsl_heap_alloc(heap, 256) != nullptr, "no object although there are pages");
+            must(errno == 7, "errno");
+        }
+        bsl::heap::validate(inside(heap));
+        bsl_heap_destroy(heap);
+    });
+    CHECK(child.text == "");
+    CHECK(child.succeeded());
+}
+#endif
