@@ -266,20 +266,14 @@ bool resize_in_place(const allocation& old, unsigned size_class)
     return from.resize_single(*old.head, to);
 }
 
-/// To a smaller class, if there is an object of it: making something smaller does not fail.
-void* shrink_small(void* p, std::size_t size, std::size_t old_size)
+/// As malloc(), but errno stays: making something smaller does not fail.
+void* alloc_smaller(std::size_t size)
 {
     const unsigned size_class = class_of(size);
-    if (class_size(size_class) == old_size)
-        return p;
-    void* fresh =
-        this_thread.bins != nullptr ? this_thread.bins->of_class[size_class].pop() : nullptr;
     bool zeros = false;
-    if (fresh == nullptr && (fresh = alloc_class(size_class, zeros)) == nullptr)
-        return p;
-    std::memcpy(fresh, p, size);
-    free(p);
-    return fresh;
+    void* object =
+        this_thread.bins->of_class[size_class].pop(); // there are bins where there are objects
+    return object != nullptr ? object : alloc_class(size_class, zeros);
 }
 
 /// realloc() between classes with many objects a slab: hits all the way.
@@ -287,14 +281,13 @@ void* realloc_small(void* p, std::size_t size, std::size_t old_size)
 {
     if (fits_well(size, old_size))
         return p;
-    if (size <= old_size)
-        return shrink_small(p, size, old_size);
+    const bool grows = size > old_size;
     // What grows once will grow again: with an eighth to spare it is copied log(n) times, not n times.
     const std::size_t wanted = old_size + old_size / 8;
-    void* fresh = malloc(size < wanted ? wanted : size);
+    void* fresh = grows ? malloc(size < wanted ? wanted : size) : alloc_smaller(size);
     if (fresh == nullptr)
-        return nullptr;
-    std::memcpy(fresh, p, old_size);
+        return grows ? nullptr : p;
+    std::memcpy(fresh, p, grows ? old_size : size);
     free(p);
     return fresh;
 }

@@ -199,9 +199,8 @@ void* resize(private_heap& heap, void* p, const allocation& old, std::size_t siz
         return p;
     if (old.window != nullptr)
         return size > pageblock_size ? resize_window(heap, *old.window, size) : nullptr;
-    if (is_heap_slab(*old.head))
-        return size <= heap_object_max && heap_class_of(size) == old.head->colour ? p : nullptr;
-    return size > heap_object_max && resize_run(heap, *old.head, size) ? p : nullptr;
+    const bool is_run = !is_heap_slab(*old.head) && size > heap_object_max;
+    return is_run && resize_run(heap, *old.head, size) ? p : nullptr;
 }
 
 /// Where a smaller object is to go.  nullptr: nowhere, so that the old one has been made as small as it can be.
