@@ -32,6 +32,19 @@ struct list_head
         link(node, *prev, *this);
     }
 
+    /// Moves all elements of another list behind this one's.
+    void take_all(list_head& from)
+    {
+        if (from.is_empty())
+            return;
+        ready();
+        from.next->prev = prev;
+        prev->next = from.next;
+        from.prev->next = this;
+        prev = from.prev;
+        from = {};
+    }
+
     static void remove(list_head& node)
     {
         node.prev->next = node.next;

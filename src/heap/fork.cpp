@@ -34,14 +34,18 @@ void for_each_node(Fn fn)
     for_each_program_cache(visit);
 }
 
-/// Calls fn(mutex&) for every lock after the registry's, in rank order.  The registry's lists stand
+/// Calls fn(private_heap&) for each descriptor there is, while heaps_lock is frozen, or there is one thread.
+template <typename Fn>
+void for_each_frozen_heap(Fn fn) BSL_TSA(no_thread_safety_analysis)
+{
+    heap::for_each_private_heap(fn);
+}
+
+/// Calls fn(mutex&) for every lock after the private heaps', in rank order.  The registry's lists stand
 /// still meanwhile: its lock is frozen first and thawed last.
 template <typename Fn>
-void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
+void for_each_later_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
 {
-    fn(caches_lock);
-    fn(heap::heaps_lock);
-    heap::for_each_private_heap([&fn](heap::private_heap& heap) { fn(heap.lock); });
     for_each_thread_heap([&fn](thread_heap& heap) { fn(heap.lock); });
     fn(direct_lock);
     fn(cma_lock);
@@ -54,17 +58,33 @@ void for_each_lock(Fn fn) BSL_TSA(no_thread_safety_analysis)
     fn(arena_lock);
 }
 
+/// Of private heaps those that are in use: nobody takes the lock of another, and nobody but this thread
+/// makes or destroys one from now on.
+void freeze_private_heaps()
+{
+    heap::heaps_lock.freeze();
+    for_each_frozen_heap([](heap::private_heap& heap) {
+        if (heap.handle.load(std::memory_order_relaxed) != 0)
+            heap.lock.freeze();
+    });
+}
+
 void before_fork()
 {
     fork_lock.freeze();
     mutex::set_fork_owner(host::thread_pointer());
     registry_lock.freeze();
-    for_each_lock([](mutex& lock) { lock.freeze(); });
+    caches_lock.freeze();
+    freeze_private_heaps();
+    for_each_later_lock([](mutex& lock) { lock.freeze(); });
 }
 
 void after_fork_in_parent()
 {
-    for_each_lock([](mutex& lock) { lock.thaw(); });
+    for_each_later_lock([](mutex& lock) { lock.thaw(); });
+    for_each_frozen_heap([](heap::private_heap& heap) { heap.lock.thaw(); });
+    heap::heaps_lock.thaw();
+    caches_lock.thaw();
     registry_lock.thaw();
     mutex::set_fork_owner(0);
     fork_lock.thaw();
@@ -72,7 +92,10 @@ void after_fork_in_parent()
 
 void after_fork_in_child()
 {
-    for_each_lock([](mutex& lock) { lock.reset_in_child(); });
+    for_each_later_lock([](mutex& lock) { lock.reset_in_child(); });
+    for_each_frozen_heap([](heap::private_heap& heap) { heap.lock.reset_in_child(); });
+    heap::heaps_lock.reset_in_child();
+    caches_lock.reset_in_child();
     registry_lock.reset_in_child();
     mutex::set_fork_owner(0);
     fork_lock.reset_in_child();

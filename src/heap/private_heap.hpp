@@ -23,14 +23,17 @@
 ///
 /// Handles.  A heap has a number, for struct page and vm_area, and a handle for the program: its address,
 /// and in the low bits how often its place has been used.  Descriptors are never given back, so that a
-/// handle of a heap that is gone is found out by one comparison.
+/// handle of a heap that is gone is found out by one comparison, until its place has been used as often
+/// again as the bits can count.  The place that has been unused longest is used next.
 ///
 ///     unused --- make_heap() --> live --- destroy_heap() --> unused
 ///
-/// Limit.  Pages and windows are charged to a heap before they are taken.
+/// Limit.  Pages and windows are charged to a heap before they are in one of its lists.  Before the limit is
+/// reached, serving slabs without objects are given back: no other slab is ever empty.
 ///
 /// Locks: heaps_lock guards which descriptors are used.  A heap's lock guards all of the heap; heaps of one
-/// thread do without.  Pages are taken and given back with no lock held.
+/// thread do without.  Pages are taken and given back with no lock held, but those behind a run that is
+/// made larger or smaller.
 
 #include "base/counter.hpp"
 #include "locking/mutex.hpp"

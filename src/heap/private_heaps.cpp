@@ -28,7 +28,10 @@ constexpr std::size_t nr_chunks_max = 32768;
 
 constinit std::atomic<private_heap*> chunks[nr_chunks_max];
 constinit std::size_t nr_made BSL_TSA(guarded_by(heaps_lock)) = 0;
-constinit private_heap* unused BSL_TSA(guarded_by(heaps_lock)) = nullptr;
+
+/// Used again in turn, so that handles of heaps that are gone stay invalid for long.
+constinit private_heap* first_unused BSL_TSA(guarded_by(heaps_lock)) = nullptr;
+constinit private_heap* last_unused BSL_TSA(guarded_by(heaps_lock)) = nullptr;
 
 /// A descriptor that was never used; nullptr with errno.
 private_heap* new_descriptor() BSL_TSA(requires_capability(heaps_lock))
@@ -56,21 +59,27 @@ private_heap* new_descriptor() BSL_TSA(requires_capability(heaps_lock))
     return made;
 }
 
-private_heap* take_descriptor()
+private_heap* take_descriptor() BSL_TSA(requires_capability(heaps_lock))
 {
-    mutex_guard guard(heaps_lock);
-    private_heap* heap = unused;
+    private_heap* heap = first_unused;
     if (heap == nullptr)
-        heap = new_descriptor();
-    else
-        unused = heap->next_unused;
-    if (heap == nullptr)
-        return nullptr;
-    // The next handle of this place: all of the low bits are its count.
-    const auto place = reinterpret_cast<std::uintptr_t>(heap);
-    heap->last_handle = place + (heap->last_handle + 1) % heap_descriptor_size;
-    heap->handle.store(heap->last_handle, std::memory_order_relaxed);
+        return new_descriptor();
+    first_unused = heap->next_unused;
     return heap;
+}
+
+void put_descriptor(private_heap& heap) BSL_TSA(requires_capability(heaps_lock))
+{
+    heap.next_unused = nullptr;
+    (first_unused == nullptr ? first_unused : last_unused->next_unused) = &heap;
+    last_unused = &heap;
+}
+
+/// The next handle of this place: all of the low bits are its count.
+std::uintptr_t next_handle(const private_heap& heap)
+{
+    const auto place = reinterpret_cast<std::uintptr_t>(&heap);
+    return place + (heap.last_handle + 1) % heap_descriptor_size;
 }
 
 } // namespace
@@ -83,6 +92,7 @@ private_heap& heap_numbered(std::uint32_t number)
 
 private_heap* make_heap(const heap_options& options)
 {
+    mutex_guard guard(heaps_lock);
     private_heap* heap = take_descriptor();
     if (heap == nullptr)
         return nullptr;
@@ -93,24 +103,29 @@ private_heap* make_heap(const heap_options& options)
     const std::size_t length = options.name.size() < room ? options.name.size() : room;
     std::memcpy(heap->name, options.name.data(), length);
     heap->name[length] = '\0';
+    heap->last_handle = next_handle(*heap);
+    heap->handle.store(heap->last_handle, std::memory_order_relaxed);
     return heap;
 }
 
+/// The heap is empty before anything is given back: the child of a fork in the middle of it loses what is
+/// left, but has nothing in its heap that somebody else has as well.
 void reset_heap(private_heap& heap)
 {
-    for (std::uint64_t left = heap.classes; left != 0; left &= left - 1) {
-        list_head& slabs = heap.slabs[lowest_bit(left)];
-        list_for_each<page, &page::lru>(slabs, [](page& head) { give_back_heap_pages(head); });
-        slabs = {};
-    }
-    list_for_each<page, &page::lru>(heap.runs, [](page& head) { give_back_heap_pages(head); });
-    heap.runs = {};
-    list_for_each<vm_area, &vm_area::heap_link>(
-        heap.windows, [](vm_area& window) { give_back_heap_window(window); });
-    heap.windows = {};
+    list_head pages;
+    list_head windows;
+    heap.enter();
+    for (std::uint64_t left = heap.classes; left != 0; left &= left - 1)
+        pages.take_all(heap.slabs[lowest_bit(left)]);
+    pages.take_all(heap.runs);
+    windows.take_all(heap.windows);
     heap.classes = 0;
     heap.nr_slabs = 0;
     heap.held = 0;
+    heap.leave();
+    list_for_each<page, &page::lru>(pages, [](page& head) { give_back_heap_pages(head); });
+    list_for_each<vm_area, &vm_area::heap_link>(
+        windows, [](vm_area& window) { give_back_heap_window(window); });
 }
 
 void destroy_heap(private_heap& heap)
@@ -118,8 +133,7 @@ void destroy_heap(private_heap& heap)
     reset_heap(heap);
     mutex_guard guard(heaps_lock);
     heap.handle.store(0, std::memory_order_relaxed);
-    heap.next_unused = unused;
-    unused = &heap;
+    put_descriptor(heap);
 }
 
 heap_figures figures_of(private_heap& heap)

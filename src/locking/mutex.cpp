@@ -91,6 +91,8 @@ void mutex::freeze()
 
 void mutex::thaw()
 {
+    if ((word_.load(std::memory_order_relaxed) & frozen) == 0)
+        return;
     const std::uint32_t old = word_.fetch_and(~(frozen | waiters), std::memory_order_release);
     if ((old & waiters) != 0)
         host::futex_wake(word_, INT32_MAX);

@@ -65,10 +65,15 @@ public:
 
     /// Fork, before it: waits for the lock and keeps everybody else out.
     void freeze() BSL_TSA(no_thread_safety_analysis);
-    /// Fork, in the parent: lets others in again.
+    /// Fork, in the parent: lets others in again.  A lock that was not frozen is only looked at: a page
+    /// that nobody writes to stays shared with the child.
     void thaw();
     /// Fork, in the child, which has no other thread.
-    void reset_in_child() { word_.store(0, std::memory_order_relaxed); }
+    void reset_in_child()
+    {
+        if (word_.load(std::memory_order_relaxed) != 0)
+            word_.store(0, std::memory_order_relaxed);
+    }
 
     /// The thread that may enter frozen locks; 0 when none.
     static void set_fork_owner(std::uintptr_t thread);

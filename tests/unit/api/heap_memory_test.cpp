@@ -138,6 +138,82 @@ TEST_CASE("a fork does not meet a run half resized")
     bsl_heap_destroy(heap);
 }
 
+TEST_CASE("a fork does not meet a heap half reset")
+{
+    bsl_heap* heap = bsl_heap_create("reset", 0, 0);
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+        while (!stop) {
+            for (std::size_t size : {16u, 100u, 1000u, 8000u, 50000u, 100000u})
+                for (int i = 0; i < 20; ++i)
+                    static_cast<void>(!bsl_heap_alloc(heap, size));
+            bsl_heap_reset(heap);
+        }
+    });
+    for (int i = 0; i < 60; ++i) {
+        const child_result child = in_child([&] {
+            bsl::heap::validate(inside(heap));
+            bsl_heap_destroy(heap);
+            validate_zone();
+        });
+        REQUIRE(child.text == "");
+        REQUIRE(child.succeeded());
+    }
+    stop = true;
+    other.join();
+    bsl_heap_destroy(heap);
+}
+
+TEST_CASE("heaps come and go while another thread forks")
+{
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+        std::vector<bsl_heap*> heaps;
+        while (!stop || heaps.size() < 100) {
+            for (int i = 0; i < 10; ++i) { // more and more at once: new places
+                heaps.push_back(bsl_heap_create("one of many", 0, 0));
+                static_cast<void>(!bsl_heap_alloc(heaps.back(), 100));
+            }
+            bsl_heap_destroy(heaps.front());
+            heaps.erase(heaps.begin());
+        }
+        for (bsl_heap* one : heaps)
+            bsl_heap_destroy(one);
+    });
+    for (int i = 0; i < 30; ++i) {
+        const child_result child = in_child([] {
+            bsl_heap* own = bsl_heap_create("own", 0, 0);
+            must(bsl_heap_alloc(own, 100) != nullptr, "no object");
+            bsl_heap_destroy(own);
+        });
+        REQUIRE(child.succeeded());
+    }
+    stop = true;
+    other.join();
+}
+
+#if !defined(__SANITIZE_ADDRESS__) &&                                                              \
+    !defined(__SANITIZE_THREAD__) // their own memory is copied, too
+TEST_CASE("a fork writes to no place of a heap that is gone")
+{
+    constexpr std::size_t nr = 20000;
+    std::vector<bsl_heap*> heaps;
+    for (std::size_t i = 0; i < nr; ++i)
+        heaps.push_back(bsl_heap_create("gone", 0, 0));
+    for (bsl_heap* heap : heaps)
+        bsl_heap_destroy(heap);
+    const auto faults = [] {
+        rusage used{};
+        getrusage(RUSAGE_SELF, &used);
+        return used.ru_minflt;
+    };
+    const long before = faults();
+    CHECK(in_child([] {}).succeeded());
+    constexpr std::size_t pages = nr * bsl::heap::heap_descriptor_size / bsl::bytes_per_page;
+    CHECK(faults() - before < static_cast<long>(pages / 2));
+}
+#endif
+
 TEST_CASE("a cached window that is larger than asked for stays within the limit")
 {
     const auto cache_a_window = [] {

@@ -94,3 +94,28 @@ TEST_CASE("random insertions and removals leave what std::list has")
             REQUIRE(values(head) == std::vector<int>(expected.begin(), expected.end()));
     }
 }
+
+TEST_CASE("a list takes all elements of others behind its own")
+{
+    std::vector<element> elements(6);
+    for (int i = 0; i < 6; ++i)
+        elements[static_cast<std::size_t>(i)].value = i;
+    list_head all;
+    list_head other;
+    all.take_all(other); // empty from empty
+    CHECK(all.is_empty());
+    for (std::size_t i = 0; i < 3; ++i)
+        other.insert_back(elements[i].link);
+    all.take_all(other);
+    CHECK(other.is_empty());
+    CHECK(values(all) == std::vector{0, 1, 2});
+    all.take_all(other);
+    for (std::size_t i = 3; i < 6; ++i)
+        other.insert_back(elements[i].link);
+    all.take_all(other);
+    CHECK(values(all) == std::vector{0, 1, 2, 3, 4, 5});
+    list_head::remove(elements[3].link);
+    other.insert_back(elements[3].link);
+    CHECK(values(all) == std::vector{0, 1, 2, 4, 5});
+    CHECK(values(other) == std::vector{3});
+}

@@ -174,3 +174,20 @@ TEST_CASE("handles of one place differ, and thousands of heaps live at once")
     std::sort(handles.begin(), handles.end());
     CHECK(std::adjacent_find(handles.begin(), handles.end()) == handles.end());
 }
+
+TEST_CASE("the place that has been unused longest is used next")
+{
+    std::vector<private_heap*> heaps;
+    for (int i = 0; i < 20; ++i)
+        heaps.push_back(&make());
+    const std::uintptr_t gone = heaps[0]->handle.load();
+    for (private_heap* one : heaps)
+        heap::destroy_heap(*one);
+    for (std::size_t i = 0; i < 20 * (heap::heap_descriptor_size - 1); ++i) {
+        private_heap& one = make();
+        REQUIRE(&one == heaps[i % 20]);
+        REQUIRE(one.handle.load() != gone);
+        heap::destroy_heap(one);
+    }
+    CHECK(make().handle.load() == gone); // so it is said in heap.h
+}
