@@ -5,8 +5,10 @@
  * Any thread may use a heap, unless it was made with BSL_HEAP_ONE_THREAD.  Objects may be freed one by
  * one, too, by bsl_heap_free(); free(), realloc() and malloc_usable_size() find the heap of an object
  * themselves, so that it can be handed to code which knows nothing of heaps.  What is freed twice, to
- * another heap, or by an address inside of it is reported, and the program aborts; so is the use of a heap
- * that was destroyed.
+ * another heap, or by an address inside of it is reported, and the program aborts.
+ *
+ * So is the use of a heap that was destroyed, but not for ever: a new heap takes the place that has been
+ * unused longest, and when a place has had 1024 heaps more, it answers to the old handle again.
  */
 #ifndef BUDDYSLAB_HEAP_H
 #define BUDDYSLAB_HEAP_H
@@ -24,7 +26,7 @@ typedef struct bsl_heap bsl_heap;
 
 /*
  * An empty heap.  The name is for messages: copied, up to 31 bytes; NULL is "private".  `limit` is the most
- * bytes of slabs, pages and windows that it may hold; 0: no limit.  It holds no memory but its descriptor
+ * bytes of slabs, pages and windows that it may hold, at any time; 0: no limit.  It holds no memory but its descriptor
  * before the first allocation.
  *
  * NULL with errno = EINVAL for unknown flags; ENOSPC when there are 1048576 heaps; ENOMEM.
@@ -50,7 +52,8 @@ BSL_API BSL_MUST_USE BSL_ALLOC_SIZE(3) void* bsl_heap_aligned_alloc(bsl_heap* he
                                                                     size_t alignment,
                                                                     size_t size) BSL_NOEXCEPT;
 
-/* As realloc(), within the heap: p may be NULL, and a size of 0 frees p and gives NULL. */
+/* As realloc(), within the heap: p may be NULL, and a size of 0 frees p and gives NULL.  To make an object
+ * smaller never fails. */
 BSL_API BSL_MUST_USE BSL_ALLOC_SIZE(3) void* bsl_heap_realloc(bsl_heap* heap, void* p,
                                                               size_t size) BSL_NOEXCEPT;
 
