@@ -7,6 +7,7 @@ set(BUDDYSLAB_SOURCES
     # host: the only room that calls the kernel or libc
     src/host/clock.cpp
     src/host/console.cpp
+    src/host/file.cpp
     src/host/futex.cpp
     src/host/memory.cpp
     src/host/signal.cpp
@@ -121,6 +122,8 @@ set(BUDDYSLAB_PRELOAD_SOURCES
 # The command `buddyslab`: the room tool, and what it shares with the library's own reports.
 set(BUDDYSLAB_COMMAND_SOURCES
     src/base/format.cpp
+    src/host/console.cpp
+    src/host/file.cpp
     src/proc/books.cpp
     src/proc/report.cpp
     src/proc/report_json.cpp

@@ -4,7 +4,6 @@
 #include "base/format.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -82,21 +81,6 @@ int kept_console()
     }
     errno = saved;
     return found;
-}
-
-int replace_file(const char* name, int (*write)(int fd, const void* context), const void* context)
-{
-    const int saved = errno;
-    format<512> next;
-    next.text(name).text(".new");
-    const int fd = open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int error = fd < 0 ? -errno : write(fd, context);
-    if (fd >= 0 && close(fd) != 0 && error == 0)
-        error = -errno;
-    if (error == 0 && rename(next.c_str(), name) != 0)
-        error = -errno;
-    errno = saved;
-    return error;
 }
 
 } // namespace host

@@ -21,8 +21,4 @@ void keep_console();
 /// number may mean another file by now.
 int kept_console();
 
-/// Replaces a file, as a whole, by what `write` writes to the descriptor it gets; its readers never see
-/// a part.  0, or a negative errno, also of `write`.
-int replace_file(const char* name, int (*write)(int fd, const void* context), const void* context);
-
 } // namespace bsl::host

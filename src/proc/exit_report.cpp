@@ -3,6 +3,7 @@
 #include "config/params.hpp"
 #include "heap/heap.hpp"
 #include "host/console.hpp"
+#include "host/file.hpp"
 #include "host/signal.hpp"
 #include "host/sysinfo.hpp"
 #include "proc/heap_totals.hpp"

@@ -1,9 +1,10 @@
 #include "tool/output.hpp"
 
+#include "host/console.hpp"
+#include "host/file.hpp"
+
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 
 namespace bsl::tool
@@ -16,15 +17,12 @@ void put_out(const std::string& text, const std::string& file)
             throw failure(std::string("cannot write to standard output: ") + std::strerror(errno));
         return;
     }
-    const std::string next = file + ".new";
-    std::ofstream out(next, std::ios::trunc);
-    out << text;
-    out.close();
-    if (out && std::rename(next.c_str(), file.c_str()) == 0)
-        return;
-    const int error = errno;
-    std::remove(next.c_str());
-    throw failure("cannot write " + file + ": " + std::strerror(error));
+    const auto write = [](int fd, const void* context) {
+        return host::write_all(fd, *static_cast<const std::string*>(context));
+    };
+    const int error = host::replace_file(file.c_str(), write, &text, host::without_reader::wait);
+    if (error != 0)
+        throw failure("cannot write " + file + ": " + std::strerror(-error));
 }
 
 std::unique_ptr<target> target_of(const options& given, const std::string& usage)

@@ -349,5 +349,30 @@ def case_file_for_prometheus():
         assert prometheus(file.read_text())["buddyslab_mapped_bytes", ""] > 40 << 20
 
 
+def case_output_of_every_kind():
+    """Where reports go is not changed by them: a FIFO, a link, access rights; nor is a file of a name like theirs."""
+    with tempfile.TemporaryDirectory() as name, Load() as load:
+        folder = pathlib.Path(name)
+        os.mkfifo(folder / "fifo")
+        with subprocess.Popen([COMMAND, "stat", "--json", "--output", folder / "fifo", str(load.pid)]) as writer:
+            check_books(json.loads((folder / "fifo").read_text()))
+        assert writer.returncode == 0 and stat.S_ISFIFO(os.stat(folder / "fifo").st_mode)
+        (folder / "full").symlink_to("/dev/full")  # not by its name: a mistake here must not cost the machine its device
+        said = refused("stat", "--output", folder / "full", load.pid)
+        assert said.endswith("/full: No space left on device\n") and (folder / "full").is_symlink(), said
+        for kind in ("victim", "file"):
+            (folder / kind).write_text(kind)
+        (folder / "file").chmod(0o604)
+        (folder / "link").symlink_to("file")
+        (folder / "link.new").symlink_to("victim")
+        (folder / "file.new").symlink_to("victim")
+        for words in (("stat",), ("map",)):
+            command(*words, "--output", folder / "link", load.pid)
+            assert (folder / "link").is_symlink() and (folder / "victim").read_text() == "victim"
+            assert stat.S_IMODE(os.stat(folder / "file").st_mode) == 0o604
+            assert len((folder / "file").read_text()) > 100
+        assert len(list(folder.iterdir())) == 7, list(folder.iterdir())
+
+
 if __name__ == "__main__":
     run_case(globals())

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
-#include <fstream>
 #include <sys/resource.h>
 
 using namespace bsl;
@@ -90,31 +89,4 @@ TEST_CASE("a low limit of descriptors does not prevent a duplicate")
         host::write_all(host::kept_console(), "still here\n");
     });
     CHECK(result.text == "still here\n");
-}
-
-TEST_CASE("a file is replaced as a whole, or not at all")
-{
-    char folder[] = "/tmp/console_test.XXXXXX";
-    REQUIRE(mkdtemp(folder) != nullptr);
-    const std::string file = std::string(folder) + "/report";
-    const auto write = [](int fd, const void* text) {
-        return host::write_all(fd, static_cast<const char*>(text));
-    };
-    CHECK(host::replace_file(file.c_str(), write, "the first, which is longer") == 0);
-    CHECK(host::replace_file(file.c_str(), write, "the second") == 0);
-    const auto fail = [](int fd, const void* text) {
-        host::write_all(fd, static_cast<const char*>(text));
-        return -EIO;
-    };
-    CHECK(host::replace_file(file.c_str(), fail, "the third") == -EIO);
-    std::ifstream in(file);
-    std::string found;
-    std::getline(in, found);
-    CHECK(found == "the second");
-    CHECK(host::replace_file("/no/such/folder/report", write, "") == -ENOENT);
-    CHECK(host::replace_file(folder, write, "") != 0);
-    unlink(file.c_str());
-    unlink((file + ".new").c_str());
-    unlink((std::string(folder) + ".new").c_str());
-    rmdir(folder);
 }
