@@ -18,6 +18,10 @@ int watch(const words& arguments);
 int run_program(const words& arguments);
 int compare_allocators(const words& arguments);
 
+/// --help among a command's words.
+struct help_wanted
+{};
+
 /// Options and the rest of a command's words.
 ///
 ///     options("json", "every=SECONDS"):   --json, --every 5, --every=5
@@ -30,6 +34,10 @@ public:
 
     bool has(const std::string& name) const;
     std::string value(const std::string& name, const std::string& otherwise = "") const;
+    /// Throws if both are given.
+    void refuse_together(const std::string& one, const std::string& other) const;
+    /// Throws if `name` is given and `needed` is not.
+    void refuse_without(const std::string& name, const std::string& needed) const;
     /// Above 0; throws otherwise.
     double number(const std::string& name, double otherwise, double most = 1e6) const;
     const words& operands() const { return operands_; }

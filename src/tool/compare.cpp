@@ -8,6 +8,7 @@
 #include "tool/commands.hpp"
 #include "tool/launch.hpp"
 #include "tool/map.hpp"
+#include "tool/output.hpp"
 #include "tool/target.hpp"
 
 #include <algorithm>
@@ -15,8 +16,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
 #include <glob.h>
+#include <sstream>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -267,11 +268,9 @@ int compare_allocators(const words& arguments)
         std::string title;
         for (const std::string& word : program)
             title += (title.empty() ? "" : " ") + word;
-        std::ofstream plot(given.value("plot"), std::ios::trunc);
+        std::ostringstream plot;
         draw_plot(plot, all, title.substr(0, 90));
-        plot.close();
-        if (!plot)
-            throw failure("cannot write " + given.value("plot") + ": " + std::strerror(errno));
+        put_out(plot.str(), given.value("plot"));
     }
     return 0;
 }

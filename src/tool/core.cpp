@@ -27,11 +27,12 @@ public:
         const int fd = open(name.c_str(), O_RDONLY | O_CLOEXEC);
         struct stat facts
         {};
-        if (fd >= 0 && fstat(fd, &facts) == 0 && facts.st_size > 0) {
+        if (fd >= 0 && fstat(fd, &facts) == 0) {
             size_ = static_cast<std::size_t>(facts.st_size);
-            void* at = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+            void* at = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0); // EINVAL if it is empty
             bytes_ = at == MAP_FAILED ? nullptr : static_cast<const char*>(at);
         }
+        error_ = bytes_ != nullptr ? 0 : errno;
         if (fd >= 0)
             close(fd);
     }
@@ -43,7 +44,9 @@ public:
     mapped_file(const mapped_file&) = delete;
     mapped_file& operator=(const mapped_file&) = delete;
 
-    bool is_there() const { return bytes_ != nullptr; }
+    /// Why it cannot be read; 0 if it can.
+    int error() const { return error_; }
+    bool is_empty() const { return error_ == EINVAL && size_ == 0; }
 
     bool copy(std::uint64_t offset, void* to, std::size_t n) const
     {
@@ -56,6 +59,7 @@ public:
 private:
     const char* bytes_ = nullptr;
     std::size_t size_ = 0;
+    int error_ = 0;
 };
 
 struct segment
@@ -71,8 +75,10 @@ public:
     core_dump(const std::string& file, const std::string& program) : dump_(file), program_(program)
     {
         name_ = "core dump " + file;
-        if (!dump_.is_there())
-            throw failure("cannot read " + file + ": " + std::strerror(errno));
+        if (dump_.is_empty())
+            throw failure(file + " is empty");
+        if (dump_.error() != 0)
+            throw failure("cannot read " + file + ": " + std::strerror(dump_.error()));
         Elf64_Ehdr head{};
         if (!dump_.copy(0, &head, sizeof head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
             head.e_type != ET_CORE)

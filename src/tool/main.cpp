@@ -2,6 +2,7 @@
  * buddyslab: looks into processes that run on libbuddyslab, and runs programs on it.
  */
 #include "tool/commands.hpp"
+#include "tool/output.hpp"
 #include "tool/target.hpp"
 
 #include <buddyslab/version.h>
@@ -56,24 +57,38 @@ int dispatch(const std::string& command, const bsl::tool::words& arguments)
     throw failure("there is no command " + command + " (see buddyslab --help)");
 }
 
-} // namespace
-
-int main(int argc, char** argv)
+int run(const bsl::tool::words& all)
 {
-    const bsl::tool::words all(argv + 1, argv + argc);
-    if (all.empty() || all[0] == "--help" || all[0] == "-h" || all[0] == "help") {
-        std::fputs(usage, all.empty() ? stderr : stdout);
-        return all.empty() ? 2 : 0;
-    }
     if (all[0] == "--version") {
         std::printf("buddyslab %d.%d.%d\n", BSL_VERSION_MAJOR, BSL_VERSION_MINOR,
                     BSL_VERSION_PATCH);
         return 0;
     }
     try {
+        if (all[0] == "--help" || all[0] == "-h" || all[0] == "help")
+            throw bsl::tool::help_wanted{};
         return dispatch(all[0], {all.begin() + 1, all.end()});
+    } catch (const bsl::tool::help_wanted&) {
+        std::fputs(usage, stdout);
+        return 0;
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    const bsl::tool::words all(argv + 1, argv + argc);
+    if (all.empty()) {
+        std::fputs(usage, stderr);
+        return 2;
+    }
+    try {
+        const int status = run(all);
+        bsl::tool::flush_output();
+        return status;
     } catch (const bsl::tool::failure& e) {
-        std::cout << std::flush;
+        std::fflush(stdout);
         std::cerr << "buddyslab: " << e.what() << "\n";
         return 2;
     } catch (const std::bad_alloc&) {

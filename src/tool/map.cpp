@@ -15,14 +15,20 @@ namespace bsl::tool
 namespace
 {
 
-/// A process that ends on the way leaves those that were taken.
+/// A process that ends on the way leaves those that were taken, and so does an interruption.
 std::vector<heap_image> take_images(target& of, std::size_t count, double every)
 {
     std::vector<heap_image> images(1);
     const double start = now();
     take_image(of, images[0]);
+    if (count > 1)
+        catch_interrupts();
     while (images.size() < count) {
         wait(every);
+        if (interrupted()) {
+            std::cerr << "buddyslab: interrupted after " << images.size() << " snapshots\n";
+            break;
+        }
         heap_image next{};
         next.seconds = now() - start;
         try {
@@ -40,6 +46,19 @@ bool ends_with(const std::string& text, const std::string& end)
 {
     return text.size() >= end.size() &&
            text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// A page, or else SVG?  By the options, or by the file's name.
+bool is_page_wanted(const options& given, const std::string& file)
+{
+    given.refuse_together("svg", "html");
+    const bool is_page = ends_with(file, ".html");
+    const bool is_svg = ends_with(file, ".svg");
+    if ((given.has("svg") && is_page) || (given.has("html") && is_svg))
+        throw failure(std::string(is_page ? "--svg" : "--html") + " contradicts the name " + file);
+    if (!file.empty() && !is_page && !is_svg && !given.has("svg") && !given.has("html"))
+        throw failure("map writes SVG or HTML: a file's name ends so, or --svg or --html is given");
+    return is_page || given.has("html");
 }
 
 } // namespace
@@ -120,14 +139,16 @@ int draw_map(const words& arguments)
     const std::string usage = "map [--output FILE.svg|FILE.html] [--svg | --html] "
                               "[--snapshots N [--every SECONDS]] PID | --core FILE [--exe FILE]";
     const std::string file = given.value("output");
-    const bool is_page = given.has("html") || ends_with(file, ".html");
-    const auto of = target_of(given, usage);
+    const bool is_page = is_page_wanted(given, file);
     const auto count = static_cast<std::size_t>(std::ceil(given.number("snapshots", 1, 10000)));
+    given.refuse_without("every", "snapshots");
+    const double every = given.number("every", 1);
     if (count != 1 && !is_page)
         throw failure(
             "several snapshots make an animation, which is HTML: --html, or --output FILE.html");
+    const auto of = target_of(given, usage);
 
-    const std::vector<heap_image> images = take_images(*of, count, given.number("every", 1));
+    const std::vector<heap_image> images = take_images(*of, count, every);
     std::ostringstream picture;
     if (is_page)
         draw_page(picture, *of, images);

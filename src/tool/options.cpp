@@ -4,6 +4,17 @@
 namespace bsl::tool
 {
 
+namespace
+{
+
+/// As it is written.
+std::string dashed(const std::string& name)
+{
+    return (name.size() == 1 ? "-" : "--") + name;
+}
+
+} // namespace
+
 options::options(const words& arguments, const words& known, bool stop_at_operand)
 {
     bool only_operands = false;
@@ -18,6 +29,8 @@ options::options(const words& arguments, const words& known, bool stop_at_operan
             only_operands = true;
             continue;
         }
+        if (word == "--help" || word == "-h")
+            throw help_wanted{};
         const std::string name =
             word.substr(word[1] == '-' ? 2 : 1, word.find('=') - (word[1] == '-' ? 2 : 1));
         bool found = false;
@@ -59,6 +72,18 @@ std::string options::value(const std::string& name, const std::string& otherwise
     return found;
 }
 
+void options::refuse_together(const std::string& one, const std::string& other) const
+{
+    if (has(one) && has(other))
+        throw failure(dashed(one) + " and " + dashed(other) + " contradict each other");
+}
+
+void options::refuse_without(const std::string& name, const std::string& needed) const
+{
+    if (has(name) && !has(needed))
+        throw failure(dashed(name) + " means nothing without " + dashed(needed));
+}
+
 double options::number(const std::string& name, double otherwise, double most) const
 {
     if (!has(name))
@@ -72,7 +97,7 @@ double options::number(const std::string& name, double otherwise, double most) c
         used = 0;
     }
     if (used == 0 || used != text.size() || !(n > 0) || n > most)
-        throw failure("--" + name + " wants a number above 0, up to " +
+        throw failure(dashed(name) + " wants a number above 0, up to " +
                       std::to_string(static_cast<long>(most)) + ", not '" + text + "'");
     return n;
 }

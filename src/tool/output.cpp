@@ -4,17 +4,23 @@
 #include "host/file.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <iostream>
 
 namespace bsl::tool
 {
 
+void flush_output()
+{
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+        throw failure(std::string("cannot write to standard output: ") + std::strerror(errno));
+}
+
 void put_out(const std::string& text, const std::string& file)
 {
     if (file.empty()) {
-        if (!(std::cout << text << std::flush))
-            throw failure(std::string("cannot write to standard output: ") + std::strerror(errno));
+        std::fwrite(text.data(), 1, text.size(), stdout);
+        flush_output();
         return;
     }
     const auto write = [](int fd, const void* context) {
@@ -27,6 +33,7 @@ void put_out(const std::string& text, const std::string& file)
 
 std::unique_ptr<target> target_of(const options& given, const std::string& usage)
 {
+    given.refuse_without("exe", "core");
     if (!given.has("core"))
         return target::process(given.operand(usage));
     if (!given.operands().empty())

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <dirent.h>
+#include <elf.h>
 #include <fstream>
 #include <sstream>
 #include <sys/uio.h>
@@ -44,7 +45,11 @@ std::string program_of(int pid)
     if (n <= 0)
         return first_line(folder_of(pid) + "/comm");
     const std::string all(path, static_cast<std::size_t>(n));
-    return all.substr(all.rfind('/') + 1);
+    const std::string name = all.substr(all.rfind('/') + 1);
+    constexpr std::string_view mark = " (deleted)";
+    return name.size() > mark.size() && std::string_view(name).ends_with(mark)
+               ? name.substr(0, name.size() - mark.size())
+               : name;
 }
 
 /// The numbers among a folder's names: processes, or threads.
@@ -61,6 +66,15 @@ std::vector<int> numbers_in(const std::string& folder)
     return all;
 }
 
+/// It has ended, with all its threads; its parent has not asked for its status yet.
+bool is_zombie(int pid)
+{
+    const std::string stat = first_line(folder_of(pid) + "/stat");
+    const std::size_t name_end = stat.rfind(')');
+    return name_end != std::string::npos && stat.compare(name_end, 3, ") Z") == 0 &&
+           numbers_in(folder_of(pid) + "/task").size() <= 1;
+}
+
 int find_process(const std::string& who)
 {
     if (is_number(who)) {
@@ -71,7 +85,8 @@ int find_process(const std::string& who)
     std::vector<int> found;
     for (const int pid : numbers_in("/proc")) {
         if (pid != getpid() &&
-            (first_line(folder_of(pid) + "/comm") == who || program_of(pid) == who))
+            (first_line(folder_of(pid) + "/comm") == who || program_of(pid) == who) &&
+            !is_zombie(pid))
             found.push_back(pid);
     }
     if (found.empty())
@@ -91,8 +106,8 @@ public:
     explicit live_process(int pid)
     {
         pid_ = pid;
-        name_ =
-            "process " + std::to_string(pid) + " (" + first_line(folder_of(pid) + "/comm") + ")";
+        name_ = "process " + std::to_string(pid) + " (" +
+                printable(first_line(folder_of(pid) + "/comm")) + ")";
         reader_ = pid;
         read_mappings(folder_of(pid));
         if (mappings_.empty())
@@ -152,18 +167,25 @@ private:
     void check_readable() override
     {
         char byte = 0;
-        errno = 0;
-        if (!read(mappings_.front().start, &byte, 1) && (errno == EPERM || errno == ESRCH))
+        if (!read(mappings_.front().start, &byte, 1) && (error_ == EPERM || error_ == ESRCH))
             unreadable();
+    }
+
+    bool is_32_bit() const override
+    {
+        std::ifstream program(folder_of(pid_) + "/exe", std::ios::binary);
+        unsigned char ident[EI_NIDENT] = {};
+        program.read(reinterpret_cast<char*>(ident), sizeof ident);
+        return program && std::memcmp(ident, ELFMAG, SELFMAG) == 0 && ident[EI_CLASS] == ELFCLASS32;
     }
 
     [[noreturn]] void unreadable() const override
     {
-        if (errno == EPERM)
+        if (error_ == EPERM)
             refused();
-        if (errno == ESRCH || access(folder_of(pid_).c_str(), F_OK) != 0)
-            throw failure(name_ + " has ended");
-        throw failure("the heap of " + name_ + " could not be read: " + std::strerror(errno) +
+        if (error_ == ESRCH || access(folder_of(pid_).c_str(), F_OK) != 0)
+            throw process_gone(name_ + " has ended");
+        throw failure("the heap of " + name_ + " could not be read: " + std::strerror(error_) +
                       " (does it run another program by now?)");
     }
 
@@ -172,9 +194,13 @@ private:
         const iovec here{to, size};
         const iovec there{reinterpret_cast<void*>(from), size};
         const ssize_t n = process_vm_readv(reader_, &here, 1, &there, 1, 0);
-        return n >= 0 && static_cast<std::size_t>(n) == size;
+        if (n >= 0 && static_cast<std::size_t>(n) == size)
+            return true;
+        error_ = n < 0 ? errno : EFAULT; // the rest of it is not there
+        return false;
     }
 
+    int error_ = 0;  ///< of the last read that failed
     int reader_ = 0; ///< the thread by whose number the memory is read
 };
 

@@ -8,7 +8,6 @@
 
 #include "proc/report.hpp"
 
-#include <csignal>
 #include <limits>
 
 namespace bsl::tool
@@ -28,29 +27,25 @@ std::string text_of(target& of, const std::string& report)
         },
         &text);
     if (!print_report(out, report, {heap, of.memory(), of.root(), of.space()}))
-        throw failure(of.name() + " has ended");
+        of.unreadable();
     return text;
 }
 
-volatile std::sig_atomic_t interrupted = 0;
-
-/// Until a signal comes, the process ends, or `count` reports are written.
+/// Until a signal comes, the process ends, or `count` reports are written; one is there already.
 void repeat(target& of, const std::string& report, const std::string& file, double seconds,
             double count)
 {
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    for (double done = 1; done < count && interrupted == 0; ++done) {
+    if (count > 1)
+        catch_interrupts();
+    for (double done = 1; done < count; ++done) {
         wait(seconds);
-        if (interrupted != 0)
+        if (interrupted())
             break;
         std::string text;
         try {
             text = text_of(of, report);
-        } catch (const failure&) {
-            break; // it has ended: the last report stays
+        } catch (const process_gone&) {
+            break; // the last report stays
         }
         put_out(text, file);
     }
@@ -70,17 +65,20 @@ int show_stat(const words& arguments)
 {
     const options given(arguments,
                         {"json", "prometheus", "every=", "count=", "output=", "core=", "exe="});
-    const auto of = target_of(given, "stat [--json | --prometheus] [--every SECONDS [--count N]] "
-                                     "[--output FILE] PID | --core FILE [--exe FILE]");
+    given.refuse_together("json", "prometheus");
+    given.refuse_without("count", "every");
+    const double every = given.number("every", 1);
+    const double count = given.has("count")   ? given.number("count", 1, 1e9)
+                         : given.has("every") ? std::numeric_limits<double>::infinity()
+                                              : 1;
     const std::string report = given.has("prometheus") ? "prometheus"
                                : given.has("json")     ? "json"
                                                        : "text";
     const std::string file = given.value("output");
+    const auto of = target_of(given, "stat [--json | --prometheus] [--every SECONDS [--count N]] "
+                                     "[--output FILE] PID | --core FILE [--exe FILE]");
     put_out(text_of(*of, report), file);
-    if (given.has("every"))
-        repeat(*of, report, file, given.number("every", 1),
-               given.has("count") ? given.number("count", 1, 1e9)
-                                  : std::numeric_limits<double>::infinity());
+    repeat(*of, report, file, every, count);
     return 0;
 }
 

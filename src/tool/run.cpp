@@ -42,9 +42,18 @@ void add_parameter(const std::string& assignment)
     setenv("BUDDYSLAB", all.c_str(), 1);
 }
 
+bool is_option(const std::string& word)
+{
+    return word.size() > 1 && word[0] == '-';
+}
+
 /// "--decay_ms=200" or "--stats".
 void take_option(const std::string& word)
 {
+    if (word == "--help" || word == "-h")
+        throw help_wanted{};
+    if (word.substr(0, 2) != "--")
+        throw failure("unknown option " + word + " (see buddyslab --help)");
     if (word == "--stats") {
         add_parameter("report=exit");
         return;
@@ -52,10 +61,13 @@ void take_option(const std::string& word)
     const std::string assignment = word.substr(2);
     const std::string name = assignment.substr(0, assignment.find('='));
     for (const char* known : parameters) {
-        if (name == known) {
-            add_parameter(assignment);
-            return;
-        }
+        if (name != known)
+            continue;
+        // In the variable a space ends a value, and there is no way to quote it.
+        if (assignment.find_first_of(" \t\n") != std::string::npos)
+            throw failure("a parameter's value has no spaces: '" + word + "'");
+        add_parameter(assignment);
+        return;
     }
     throw failure("there is no parameter " + name + " (docs/tuning.md lists them)");
 }
@@ -65,7 +77,7 @@ void take_option(const std::string& word)
 int run_program(const words& arguments)
 {
     std::size_t first = 0;
-    for (; first < arguments.size() && arguments[first].substr(0, 2) == "--"; ++first) {
+    for (; first < arguments.size() && is_option(arguments[first]); ++first) {
         if (arguments[first] == "--") {
             ++first;
             break;

@@ -1,15 +1,14 @@
 #include "tool/screen.hpp"
 
+#include "tool/clock.hpp"
 #include "tool/target.hpp"
 
 #define NCURSES_NOMACROS
 #include <curses.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <poll.h>
 #include <unistd.h>
 
 /// Of <term.h>, which makes macros of words such as "lines" and "columns".
@@ -20,10 +19,6 @@ namespace bsl::tool
 
 namespace
 {
-
-volatile std::sig_atomic_t asked_to_end = 0;
-
-constexpr double wait_max = 3600; // seconds: what poll() counts is an int
 
 std::string type_of_terminal()
 {
@@ -37,6 +32,7 @@ screen::screen()
 {
     if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0)
         throw failure("top needs a terminal; --once prints one screen without");
+    catch_interrupts(); // before ncurses, which leaves handlers alone that are there
     terminal_ = newterm(nullptr, stdout, stdin);
     if (terminal_ == nullptr || tigetstr("cup") == nullptr) {
         if (terminal_ != nullptr)
@@ -48,10 +44,7 @@ screen::screen()
     noecho();
     curs_set(0);
     nodelay(stdscr, true);
-    struct sigaction action = {};
-    action.sa_handler = [](int) { asked_to_end = 1; };
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-        sigaction(signal, &action, nullptr);
+    keypad(stdscr, true); // an arrow is one key, not the letters that terminals send for it
 }
 
 screen::~screen()
@@ -87,11 +80,13 @@ void screen::show(const std::vector<std::string>& lines, std::size_t title_row)
 
 int screen::key(double seconds)
 {
-    pollfd in{STDIN_FILENO, POLLIN, 0};
-    const double wait = std::clamp(seconds, 0.0, wait_max);
-    const bool any = poll(&in, 1, static_cast<int>(wait * 1000)) > 0;
-    const int key = wgetch(stdscr); // a change of size is one, too
-    if (asked_to_end != 0 || (any && key == ERR))
+    bool any = false;
+    int key = wgetch(stdscr); // ncurses may have read on; a change of size is a key, too
+    if (key == ERR) {
+        any = wait_for_input(STDIN_FILENO, seconds);
+        key = wgetch(stdscr);
+    }
+    if (interrupted() || (any && key == ERR))
         return ended;
     return key == ERR || key == KEY_RESIZE ? nothing : key;
 }

@@ -28,6 +28,15 @@ std::string hexadecimal(std::uint64_t value)
 
 } // namespace
 
+std::string printable(std::string text)
+{
+    for (char& c : text) {
+        const auto code = static_cast<unsigned char>(c);
+        c = code < 0x20 || code == 0x7f ? '?' : c;
+    }
+    return text;
+}
+
 target::target()
     : memory_{this,
               [](void* context, std::uintptr_t from, void* to, std::size_t size) {
@@ -49,26 +58,24 @@ bool target::take_root(std::uintptr_t note_data)
     if (root_.version != root_version || root_.layout != layout_number() ||
         root_.size != sizeof root_) {
         root_.library_version[sizeof root_.library_version - 1] = '\0';
-        throw failure(name_ + " has another libbuddyslab: version " + root_.library_version +
-                      " (layout " + std::to_string(root_.version) + ", " +
-                      hexadecimal(root_.layout) + "); this command reads layout " +
-                      std::to_string(root_version) + ", " + hexadecimal(layout_number()) +
-                      ".  Use the buddyslab that was installed with it");
+        other_library_ =
+            name_ + " has another libbuddyslab: version " + printable(root_.library_version) +
+            " (layout " + std::to_string(root_.version) + ", " + hexadecimal(root_.layout) +
+            "); this command reads layout " + std::to_string(root_version) + ", " +
+            hexadecimal(layout_number()) + ".  Use the buddyslab that was installed with it";
+        return false;
     }
     return memory_.read_object(at, root_);
 }
 
 /// Looks for our note in the notes of the ELF file that is mapped here, if one is.
-bool target::search_notes(const mapping& in, bool& is_32_bit)
+bool target::search_notes(const mapping& in)
 {
     Elf64_Ehdr head{};
     if (!memory_.read_object(in.start, head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
         return false;
-    if (head.e_ident[EI_CLASS] != ELFCLASS64) {
-        is_32_bit = true;
-        return false;
-    }
-    if (head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > program_headers_max)
+    if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr) ||
+        head.e_phnum > program_headers_max)
         return false;
     std::vector<Elf64_Phdr> parts(head.e_phnum);
     if (!memory_.read(memory_.context, in.start + head.e_phoff, parts.data(),
@@ -104,11 +111,10 @@ bool target::search_notes(const mapping& in, bool& is_32_bit)
 /// A program may have two: one it is linked with, and one that is preloaded.  The one in use is meant.
 void target::find_root()
 {
-    bool is_32_bit = false;
     bool any = false;
     heap_root_table first{};
     for (const mapping& m : mappings_) {
-        if (m.offset != 0 || !search_notes(m, is_32_bit))
+        if (m.offset != 0 || !search_notes(m))
             continue;
         if (!any)
             first = root_;
@@ -124,8 +130,10 @@ void target::find_root()
         root_ = first;
         return;
     }
+    if (!other_library_.empty())
+        throw failure(other_library_);
     check_readable(); // nothing was found, perhaps, because it has ended meanwhile
-    if (is_32_bit)
+    if (is_32_bit())
         throw failure(name_ + " is a 32-bit process: libbuddyslab is for 64 bits");
     throw failure(name_ + " does not have libbuddyslab");
 }

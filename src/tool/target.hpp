@@ -22,6 +22,16 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// It has ended: there is no more to see, and nothing is wrong.
+class process_gone : public failure
+{
+public:
+    using failure::failure;
+};
+
+/// With control characters replaced: what others chose goes to a terminal.
+std::string printable(std::string text);
+
 struct mapping
 {
     std::uintptr_t start;
@@ -55,6 +65,8 @@ public:
     /// Walks once and shows everything to the visitor.
     const snapshot& walk_once(const visitor& seen);
     workspace& space() { return *space_; }
+    /// Throws what is to be said when the memory cannot be read.
+    [[noreturn]] virtual void unreadable() const = 0;
 
 protected:
     target();
@@ -63,8 +75,8 @@ protected:
     virtual bool read(std::uintptr_t from, void* to, std::size_t size) = 0;
     /// Throws if the memory cannot be read any more.
     virtual void check_readable() {}
-    /// Throws what is to be said when the memory cannot be read.
-    [[noreturn]] virtual void unreadable() const = 0;
+    /// Is it a program that the library is not for?
+    virtual bool is_32_bit() const { return false; }
 
     std::vector<mapping> mappings_;
     std::string name_;
@@ -72,10 +84,11 @@ protected:
 
 private:
     bool take_root(std::uintptr_t note_data);
-    bool search_notes(const mapping& in, bool& is_32_bit);
+    bool search_notes(const mapping& in);
 
     memory_source memory_;
     heap_root_table root_{};
+    std::string other_library_; ///< what is to be said of one that this command does not know
     std::unique_ptr<workspace> space_;
     std::unique_ptr<snapshot> last_;
 };

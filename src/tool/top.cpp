@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -89,9 +90,11 @@ constexpr sort_key sort_keys[] = {
     {'w', "waste", waste_of},
 };
 
-/// In either case, as slabtop's.
+/// In either case, as slabtop's.  Keys that are no characters, such as arrows, are none.
 const sort_key* find_key(int key)
 {
+    if (key < 1 || key > 255)
+        return nullptr;
     for (const sort_key& k : sort_keys) {
         if (k.key == std::tolower(key))
             return &k;
@@ -194,7 +197,8 @@ std::string title(std::size_t columns)
 /// In seven columns.
 std::string rate_text(double of)
 {
-    return of > -1e6 && of < 1e6 ? line("%.0f", of) : line("%.0fK", of / 1000);
+    const bool fits = of > -1e6 && of < 1e6;
+    return line(fits ? "%.0f" : "%.0fK", std::round(fits ? of : of / 1000) + 0.0); // no "-0"
 }
 
 /// Numbers that are too wide move what follows: they never run into each other.
@@ -287,13 +291,16 @@ int watch(const words& arguments)
 {
     const options given(arguments, {"once", "o", "sort=", "s=", "delay=", "d="});
     const std::string usage = "top [--once] [--sort KEY] [--delay SECONDS] PID";
-    const auto of = target::process(given.operand(usage));
+    const std::string& who = given.operand(usage);
+    const bool is_once = given.has("once") || given.has("o");
+    const double delay = given.number(given.has("d") ? "d" : "delay", 1);
     const std::string key = given.value("sort", given.value("s", "c"));
     const sort_key* by = key.size() == 1 ? find_key(key[0]) : nullptr;
     if (by == nullptr)
         throw failure("there is no key '" + key + "' to sort by; there are a b c l v n o p s u w");
-    if (!given.has("once") && !given.has("o")) {
-        watch_until_quit(*of, by, given.number(given.has("d") ? "d" : "delay", 1));
+    const auto of = target::process(who);
+    if (!is_once) {
+        watch_until_quit(*of, by, delay);
         return 0;
     }
     auto last = std::make_unique<moment>();
@@ -301,7 +308,7 @@ int watch(const words& arguments)
     const auto before = std::make_unique<moment>();
     for (const std::string& text : draw(*of, *last, *before, *by, SIZE_MAX, SIZE_MAX).text)
         std::puts(text.c_str());
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    return 0;
 }
 
 } // namespace bsl::tool

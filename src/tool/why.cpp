@@ -306,7 +306,7 @@ int explain_foreign(const target& of, std::uintptr_t address, const snapshot& he
             continue;
         std::printf("%#llx: not of this heap, but %#llx bytes into a mapping of %s\n",
                     number(address), number(address - m.start),
-                    m.file.empty() ? "anonymous memory" : m.file.c_str());
+                    m.file.empty() ? "anonymous memory" : printable(m.file).c_str());
         return 1;
     }
     std::printf("%#llx: not of this heap (%zu arenas, %zu windows), and nothing is mapped there\n",

@@ -225,12 +225,13 @@ def case_exec_while_watched():
         pid = int(children[0]) if children else process.pid
         look = subprocess.Popen([COMMAND, "top", "--once", str(pid)], stdout=subprocess.PIPE)
         assert look.wait() == 0
-        watch = subprocess.Popen([COMMAND, "stat", "--json", "--every", "0.01", str(pid)], stdout=subprocess.PIPE, text=True)
+        watch = subprocess.Popen([COMMAND, "stat", "--json", "--every", "0.01", str(pid)], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
         check_books(json.loads(watch.stdout.readline()))
         process.stdin.write("\n")
         process.stdin.close()
-        rest, _ = watch.communicate(timeout=30)
-        assert watch.returncode == 0
+        rest, errors = watch.communicate(timeout=30)
+        assert watch.returncode == 2 and "does it run another program by now?" in errors, "it has not ended"
         for line in rest.splitlines():
             check_books(json.loads(line))
         assert "does not have libbuddyslab" in command("stat", pid, status=2)

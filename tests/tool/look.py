@@ -166,6 +166,8 @@ def case_core():
         cut.write_bytes(pathlib.Path(core).read_bytes()[:200000])
         assert "buddyslab: " in command("slabinfo", "--core", cut, status=2)
         assert "is no core dump" in command("slabinfo", "--core", LOAD, status=2)
+        cut.write_bytes(b"")
+        assert command("slabinfo", "--core", cut, status=2) == f"buddyslab: {cut} is empty\n"
 
 
 def case_at_full_speed():
@@ -203,13 +205,39 @@ def case_no_process():
     assert "'blue' is no address" in refused("why", os.getpid(), "blue")
 
 
+def case_options():
+    """Options that make no sense are refused before anything is looked at; --help is a word of every command."""
+    for words, said in ((("stat", "--every", "abc"), "--every wants a number above 0"),
+                        (("stat", "--every", "1", "--count", "0"), "--count wants a number above 0"),
+                        (("stat", "--count", "3"), "--count means nothing without --every"),
+                        (("stat", "--json", "--prometheus"), "--json and --prometheus contradict each other"),
+                        (("stat", "--exe", "/bin/true"), "--exe means nothing without --core"),
+                        (("top", "--once", "--delay", "x"), "--delay wants a number above 0"),
+                        (("top", "-d", "x"), "-d wants a number above 0"),
+                        (("map", "--svg", "--html"), "--svg and --html contradict each other"),
+                        (("map", "--svg", "--output", "/no/heap.html"), "--svg contradicts the name /no/heap.html"),
+                        (("map", "--html", "--output", "/no/heap.svg"), "--html contradicts the name /no/heap.svg"),
+                        (("map", "--output", "/no/heap.png"), "map writes SVG or HTML"),
+                        (("map", "--every", "1"), "--every means nothing without --snapshots"),
+                        (("map", "--html", "--snapshots", "2", "--every", "-1"), "--every wants a number above 0")):
+        answer = refused(*words, 999999999)
+        assert answer.startswith("buddyslab: " + said), (words, answer)
+    usage = command("--help")
+    assert usage.startswith("usage: buddyslab COMMAND")
+    for name in ("top", "stat", "map", "why", "slabinfo", "meminfo", "run", "compare"):
+        assert command(name, "--help") == usage and command(name, "-h") == usage
+    assert command("stat", "--json", "--help") == usage
+
+
 def case_no_output():
     """What cannot be written is said."""
     with Load() as load:
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([COMMAND, "stat", str(load.pid)], stdout=full, stderr=subprocess.PIPE, text=True)
-        assert done.returncode == 2 and done.stderr == \
-            "buddyslab: cannot write to standard output: No space left on device\n", done.stderr
+        for words in (("stat", load.pid), ("why", load.pid, hex(load.at["object"])), ("top", "--once", load.pid),
+                      ("slabinfo", load.pid), ("map", load.pid), ("--help",), ("--version",)):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([COMMAND, *map(str, words)], stdout=full, stderr=subprocess.PIPE, text=True)
+            assert done.returncode == 2 and done.stderr == \
+                "buddyslab: cannot write to standard output: No space left on device\n", (words, done.stderr)
         for words in (("stat",), ("map",)):
             said = refused(*words, "--output", "/no/such/folder/heap.html", load.pid)
             assert said == "buddyslab: cannot write /no/such/folder/heap.html: No such file or directory\n", said
@@ -247,6 +275,26 @@ def case_zombie():
         assert "has no memory: a kernel thread, or a process that has ended" in refused("stat", child.pid)
 
 
+def case_by_name():
+    """Processes by name: of a program whose file is gone, beside a zombie; a name cannot write on the terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "a-name-longer-than-comm"
+        program.write_bytes(pathlib.Path(LOAD).read_bytes())
+        program.chmod(0o755)
+        with Load(program=program) as ended, Load(program=program) as load:
+            program.unlink()
+            ended.process.kill()
+            wait_until(lambda: state_of(ended.pid) == "Z")
+            for name in (program.name, program.name[:15]):
+                assert command("slabinfo", name) == command("slabinfo", load.pid)
+    script = "open('/proc/self/comm', 'w').write('a\\x1b[31m'); print('ready', flush=True); input()"
+    with subprocess.Popen(["python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        wait_for_ready(process)
+        said = refused("stat", process.pid)
+        assert said == f"buddyslab: process {process.pid} (a?[31m) does not have libbuddyslab\n", said
+        process.stdin.close()
+
+
 def case_other_version():
     """A library with other structures is recognised, and named."""
     with tempfile.TemporaryDirectory() as folder:
@@ -261,6 +309,9 @@ def case_other_version():
         other.write_bytes(image)
         with Load(library=str(other)) as load:
             said = refused("stat", load.pid)
+        for both in (f"{LIBRARY}:{other}", f"{LIBRARY}:{pathlib.Path(LIBRARY).resolve()}:{other}"):
+            with Load(library=both) as load:  # the first is in use
+                assert cache_of(json.loads(command("stat", "--json", load.pid)), "kmalloc-2k")["live"] == 20000
     assert "(load) has another libbuddyslab: version 9.8.7 (layout 7, 0x" in said, said
     assert "this command reads layout 2, 0x" in said, said
 
@@ -366,7 +417,7 @@ def case_output_of_every_kind():
         (folder / "link").symlink_to("file")
         (folder / "link.new").symlink_to("victim")
         (folder / "file.new").symlink_to("victim")
-        for words in (("stat",), ("map",)):
+        for words in (("stat",), ("map", "--svg")):
             command(*words, "--output", folder / "link", load.pid)
             assert (folder / "link").is_symlink() and (folder / "victim").read_text() == "victim"
             assert stat.S_IMODE(os.stat(folder / "file").st_mode) == 0o604

@@ -385,6 +385,49 @@ def case_top_end():
         assert any(f"buddyslab: process {load.pid} (load) has ended" in line for line in screen), screen
 
 
+def case_top_arrows():
+    """Keys that are no letters change nothing, though terminals send letters for them."""
+    with Load() as load, Tmux(COMMAND, "top", "-d", "1000", "-s", "n", load.pid) as terminal:
+        terminal.wait_for(lambda s: "sorted by name" in s[0] and len(caches_on(s)) > 3)
+        for width, key in enumerate(("Up", "Down", "Left", "Right", "PageUp", "F5"), 81):
+            terminal.tmux("send-keys", key)
+            terminal.tmux("send-keys", "x")
+            terminal.tmux("resize-window", "-x", str(width))
+            # drawn anew once the keys were seen: the title is as wide as the screen
+            screen = terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+            assert screen[0].endswith("sorted by name"), (key, screen[0])
+        terminal.tmux("send-keys", "Q")
+        terminal.wait_for(lambda s: any("left with 0" in line for line in s))
+
+
+def case_top_quit():
+    """Signals that end it, also that of the terminal's quit key, leave the terminal as it was."""
+    for key in ("C-\\", "C-c"):
+        with Load() as load, Tmux(COMMAND, "top", "-d", "1000", load.pid) as terminal:
+            terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+            terminal.tmux("send-keys", key)
+            screen = terminal.wait_for(lambda s: any("left with" in line for line in s))
+            assert any("left with 0" in line for line in screen), screen
+            assert not any("LIVE  CACHED" in line for line in screen), "the screen is as it was before"
+
+
+def catches(pid, number):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)[1], 16) >> number - 1 & 1
+
+
+def case_map_interrupted():
+    """An animation that is interrupted is as long as it is."""
+    with Load() as load, tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "heap.html"
+        drawing = subprocess.Popen([COMMAND, "map", "--snapshots", "9", "--every", "1000", "--output", file, str(load.pid)],
+                                   stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: catches(drawing.pid, signal.SIGINT))
+        drawing.send_signal(signal.SIGINT)
+        assert drawing.communicate(timeout=60)[1] == "buddyslab: interrupted after 1 snapshots\n"
+        assert drawing.returncode == 0 and len(data_of(file.read_text())["frames"]) == 1
+
+
 def case_top_once():
     """One screen for scripts: all caches, no control sequences."""
     with Load() as load:

@@ -45,6 +45,11 @@ def case_run_status():
 def case_run_refuses():
     wrong = start("run", "--colour=blue", "true")
     assert wrong.returncode == 2 and "there is no parameter colour" in wrong.stderr
+    for words in (("--report_file=/tmp/a b",), ("--report_file=a\tb",), ("--decay_ms=5 report=exit",)):
+        wrong = start("run", *words, "true")
+        assert wrong.returncode == 2 and "a parameter's value has no spaces" in wrong.stderr, wrong.stderr
+    wrong = start("run", "-x", "true")
+    assert wrong.returncode == 2 and "unknown option -x" in wrong.stderr, wrong.stderr
     assert "usage: buddyslab run" in start("run").stderr
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder) / "buddyslab"
@@ -87,7 +92,8 @@ def case_compare_refuses():
         assert said.returncode == 2 and "is statically linked: no library can be preloaded" in said.stderr
     assert "there is no program no-such-program" in start("compare", "no-such-program").stderr
     assert "ended with status 3" in start("compare", "-n", "1", "sh", "-c", "exit 3").stderr
-    assert "wants a number above 0" in start("compare", "-n", "0", "true").stderr
+    for name in ("-n", "--runs"):
+        assert f" {name} wants a number above 0" in start("compare", name, "0", "true").stderr
     assert "usage: buddyslab compare" in start("compare").stderr
 
 
