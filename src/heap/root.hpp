@@ -20,6 +20,7 @@
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
 #include "heap/heap.hpp"
+#include "heap/private_heap.hpp"
 #include "slab/program_cache.hpp"
 #include "vmalloc/vmalloc.hpp"
 
@@ -27,6 +28,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 namespace bsl
 {
@@ -54,10 +57,22 @@ struct look
     static const thread_bins& bins_of(const thread_heap& of) { return of.bins_; }
     static const pageset& pages_of(const thread_heap& of) { return of.pages_; }
 
+    /// A copy of a name may lack its end.
+    static std::string_view name(const kmem_cache& of)
+    {
+        return {of.name_, strnlen(of.name_, sizeof of.name_)};
+    }
+    static std::string_view name(const program_cache& of)
+    {
+        return {of.name_, strnlen(of.name_, sizeof of.name_)};
+    }
+
+    static const zone* home(const pageset& of) { return of.home_; }
     static unsigned nr_blocks(const pageset& of, unsigned order) { return of.orders_[order].count; }
     static unsigned batch(const pageset& of, unsigned order)
     {
-        return 1u << of.orders_[order].batch;
+        const unsigned shift = of.orders_[order].batch;
+        return shift < 32 ? 1u << shift : 0;
     }
     static const char* block(const pageset& of, unsigned order, unsigned i)
     {
@@ -88,6 +103,9 @@ constexpr std::uint64_t layout_number()
         sizeof(pageset),
         sizeof(vm_area),
         offsetof(vm_area, state),
+        sizeof(heap::private_heap),
+        offsetof(heap::private_heap, handle),
+        offsetof(heap::private_heap, name),
         sizeof(zone),
         sizeof(zone_counts),
         sizeof(vmalloc_counts),

@@ -3,7 +3,8 @@
  *
  *     slabinfo       Slabs of one cache differ in size: objects and pages per slab are averages.  Active
  *                    objects are those the program has; those in sheaves count as free.
- *     vmallocinfo    A window that was freed and is kept is what the kernel calls "unpurged vm_area".
+ *     vmallocinfo    A window that was freed and is kept is what the kernel calls "unpurged vm_area".  Where
+ *                    there are several nodes, which one its pages are on is the kernel's secret: no N0=.
  *     zoneinfo       There is a pageset for each thread, where the kernel has one for each processor.  What
  *                    is kept for GFP_ATOMIC is not among the free pages, but in nr_reserve.
  *
@@ -109,12 +110,32 @@ bool print_pagetypeinfo(stream& to, const report_input& input)
     return to.flush();
 }
 
+namespace
+{
+
+/// More than one.
+bool has_nodes(const snapshot& heap)
+{
+    bool any = false;
+    for_each_zone_of(heap, [&any](std::uint8_t number, const zone_figures&) {
+        any = any || node_of_zone(number) != 0;
+    });
+    return any;
+}
+
+} // namespace
+
 bool print_vmallocinfo(stream& to, const report_input& input)
 {
+    struct context
+    {
+        stream& out;
+        bool has_nodes;
+    } lines{to, has_nodes(input.heap)};
     visitor windows{};
-    windows.context = &to;
-    windows.window = [](void* context, std::uintptr_t, const vm_area& area) {
-        stream& out = *static_cast<stream*>(context);
+    windows.context = &lines;
+    windows.window = [](void* argument, std::uintptr_t, const vm_area& area) {
+        auto& [out, has_nodes] = *static_cast<context*>(argument);
         const auto start = reinterpret_cast<std::uintptr_t>(area.start);
         out.pointer(start).text("-").pointer(start + area.reserved).text(" ");
         out.decimal(area.reserved, 7);
@@ -122,8 +143,10 @@ bool print_vmallocinfo(stream& to, const report_input& input)
             out.text(" unpurged vm_area\n");
             return;
         }
-        out.text(" malloc pages=").decimal(area.size >> page_shift).text(" vmalloc N0=");
-        out.decimal(area.size >> page_shift).text("\n");
+        out.text(" malloc pages=").decimal(area.size >> page_shift).text(" vmalloc");
+        if (!has_nodes)
+            out.text(" N0=").decimal(area.size >> page_shift);
+        out.text("\n");
     };
     return walk(input.from, input.root, input.space, input.space.again, windows) && to.flush();
 }
@@ -162,18 +185,21 @@ void print_zone_pages(stream& to, std::uint8_t number, const zone_figures& zone)
     count("nr_splits", zone.counts.nr_splits);
 }
 
-/// Threads keep pages of the zone that malloc lives on.
-bool print_pagesets(stream& to, const report_input& input)
+/// Of the threads that keep pages of this zone: each keeps those of one.
+bool print_pagesets(stream& to, const report_input& input, std::uint8_t number)
 {
     struct context
     {
         stream& out;
+        std::uintptr_t zone;
         unsigned nr;
-    } threads{to, 0};
+    } threads{to, input.space.zones[number], 0};
     visitor seen{};
     seen.context = &threads;
     seen.thread = [](void* argument, std::uintptr_t, const thread_heap& copy, std::size_t held) {
         auto& mine = *static_cast<context*>(argument);
+        if (address_of(look::home(look::pages_of(copy))) != mine.zone)
+            return;
         mine.out.text("\n    cpu: ").decimal(mine.nr++).text("\n              count: ");
         mine.out.decimal(held).text("\n              high:  ");
         mine.out.decimal(nr_pageset_orders * pageset_order_bytes_max >> page_shift);
@@ -191,8 +217,7 @@ bool print_zoneinfo(stream& to, const report_input& input)
         print_zone_head(to, number);
         print_zone_pages(to, number, zone);
         to.text("\n  pagesets");
-        if (number == malloc_zone)
-            walked = print_pagesets(to, input);
+        walked = print_pagesets(to, input, number) && walked;
         to.text("\n  node_unreclaimable:  0\n  start_pfn:           ");
         to.decimal(zone.first_address >> page_shift).text("\n");
     });

@@ -111,27 +111,58 @@ bool walker::read_counters()
     return true;
 }
 
+namespace
+{
+
+bool is_possible(const arena& a)
+{
+    const std::uintptr_t start = address_of(a.start);
+    return start % pageblock_size == 0 && start < addresses_end &&
+           a.nr_blocks <= (addresses_end - start) / pageblock_size;
+}
+
+std::uintptr_t end_of(const arena& a)
+{
+    return address_of(a.start) + a.nr_blocks * pageblock_size;
+}
+
+} // namespace
+
 /// Copies the arenas into the workspace, by ascending address.
-bool walker::collect_arenas(std::size_t& nr)
+bool walker::collect_arenas()
 {
     arena_state state{};
     const arena* at = nullptr;
     if (!read(root_.arenas, state) || !read(state.newest, at))
         return false;
-    for (nr = 0; at != nullptr && nr < arenas_max; ++nr) {
+    for (std::size_t i = 0; at != nullptr && i < arenas_max; ++i) {
         arena one{};
         if (!read(at, one))
             return false;
         at = one.next;
-        // The newest comes first, and mostly lies last.
-        std::size_t place = 0;
-        while (place < nr && space_.arenas[place].start < one.start)
-            ++place;
-        for (std::size_t i = nr; i > place; --i)
-            space_.arenas[i] = space_.arenas[i - 1];
-        space_.arenas[place] = one;
+        add_arena(one);
     }
     return true;
+}
+
+/// Arenas do not overlap: each address is looked at once.
+void walker::add_arena(const arena& one)
+{
+    std::size_t& nr = to_.nr_arenas;
+    // The newest comes first, and mostly lies last.
+    std::size_t place = 0;
+    while (place < nr && space_.arenas[place].start < one.start)
+        ++place;
+    if (!is_possible(one) ||
+        (place != 0 && end_of(space_.arenas[place - 1]) > address_of(one.start)) ||
+        (place != nr && end_of(one) > address_of(space_.arenas[place].start))) {
+        is_torn_ = true;
+        return;
+    }
+    for (std::size_t i = nr; i > place; --i)
+        space_.arenas[i] = space_.arenas[i - 1];
+    space_.arenas[place] = one;
+    ++nr;
 }
 
 bool walker::walk_arena(const arena& of)
@@ -143,11 +174,19 @@ bool walker::walk_arena(const arena& of)
         home.first_address = address_of(of.start);
     zone_ = &home;
     const std::size_t nr_used = smaller(of.nr_handed_out, of.nr_blocks);
-    for (std::size_t i = 0; i < nr_used; ++i) {
-        if (!walk_block(of.blocks + i))
+    std::size_t i = 0;
+    for (; i < nr_used; ++i) {
+        if (!read(of.blocks + i, space_.block))
+            return false;
+        // Each says where it is: a number that is too large does not lead far.
+        if (space_.block->start != of.start + i * pageblock_size) {
+            is_torn_ = true;
+            break;
+        }
+        if (!walk_block())
             return false;
     }
-    home.nr_untouched += of.nr_blocks - nr_used;
+    home.nr_untouched += of.nr_blocks - i;
     return true;
 }
 
@@ -175,7 +214,7 @@ void walker::settle()
 bool walker::walk()
 {
     std::memset(static_cast<void*>(&to_), 0, sizeof to_);
-    if (!read_counters() || !read_zones() || !read_caches() || !collect_arenas(to_.nr_arenas))
+    if (!read_counters() || !read_zones() || !read_caches() || !collect_arenas())
         return false;
     for (std::size_t i = 0; i < to_.nr_arenas; ++i) {
         if (!walk_arena(space_.arenas[i]))
@@ -198,10 +237,13 @@ bool take_snapshot(const memory_source& from, const heap_root_table& root, works
                    snapshot& to)
 {
     bool any = false;
-    for (unsigned i = 0; i < attempts_max; ++i) {
-        any = walk(from, root, space, to, {});
-        if (any && to.is_exact)
-            break;
+    for (unsigned i = 0; i < attempts_max && !(any && to.is_exact); ++i) {
+        snapshot& next = any ? space.again : to;
+        if (!walk(from, root, space, next, {}))
+            continue; // what an earlier attempt saw is better than nothing
+        if (any)
+            to = next;
+        any = true;
     }
     return any;
 }

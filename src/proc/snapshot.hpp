@@ -23,6 +23,7 @@
 /// How memory is read is the caller's: see memory_source.
 
 #include "heap/root.hpp"
+#include "slab/heap_slab.hpp"
 
 namespace bsl
 {
@@ -44,6 +45,12 @@ struct memory_source
 inline std::uintptr_t address_of(const void* p)
 {
     return reinterpret_cast<std::uintptr_t>(p);
+}
+
+/// Pages of what begins at a page, as nr_pages_from(); 0 if the copy is torn.
+inline std::size_t nr_pages_from_copy(const page& head)
+{
+    return head.order <= max_page_order ? nr_pages_from(head) : 0;
 }
 
 /// Room for a copy of a structure that cannot be made or assigned.

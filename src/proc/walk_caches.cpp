@@ -8,6 +8,37 @@ namespace bsl
 
 // --- which caches there are --------------------------------------------------------------------
 
+namespace
+{
+
+/// Names stand in files that others parse: what could end a word there becomes '_', what is not ASCII '?'.
+char harmless(char c)
+{
+    const auto code = static_cast<unsigned char>(c);
+    return code <= ' ' || code == 0x7f || c == '"' || c == '\\' ? '_' : code > 0x7f ? '?' : c;
+}
+
+void copy_name(char* to, std::string_view from)
+{
+    for (const char c : from)
+        *to++ = harmless(c);
+}
+
+/// A cache of the allocator's own has room for what is read from it.
+std::size_t least_size(unsigned cache)
+{
+    switch (static_cast<own_cache>(cache - nr_classes)) {
+    case own_cache::thread_heap:
+        return sizeof(thread_heap);
+    case own_cache::vm_area:
+        return sizeof(vm_area);
+    default:
+        return malloc_alignment;
+    }
+}
+
+} // namespace
+
 bool walker::read_caches()
 {
     if (!read_array(root_.caches, space_.caches) || !read_array(root_.requests, space_.requests))
@@ -15,8 +46,11 @@ bool walker::read_caches()
     for (unsigned c = 1; c < nr_caches; ++c) {
         const kmem_cache& cache = *space_.caches[c];
         cache_figures& figures = to_.caches[c];
-        const std::string_view name = cache.name();
-        std::memcpy(figures.name, name.data(), smaller(name.size(), sizeof figures.name - 1));
+        if (cache.size() < least_size(c) || cache.size() > kmalloc_size_max) {
+            is_torn_ = true; // nothing can be said of its slabs
+            continue;
+        }
+        copy_name(figures.name, look::name(cache));
         figures.size = cache.size();
         figures.is_own = c >= nr_classes;
         figures.is_single = cache.is_single();
@@ -42,25 +76,6 @@ bool walker::read_program_caches()
     return true;
 }
 
-namespace
-{
-
-/// Names of the program stand in files that others parse: what could end a word there becomes '_', what
-/// is not ASCII '?'.
-char harmless(char c)
-{
-    const auto code = static_cast<unsigned char>(c);
-    return code <= ' ' || code == 0x7f || c == '"' || c == '\\' ? '_' : code > 0x7f ? '?' : c;
-}
-
-void copy_name(char* to, const char* from, std::size_t room)
-{
-    for (std::size_t i = 0; i + 1 < room && from[i] != '\0'; ++i)
-        to[i] = harmless(from[i]);
-}
-
-} // namespace
-
 bool walker::is_taken(const char* name, unsigned number) const
 {
     for (unsigned c = 1; c < number; ++c) {
@@ -80,12 +95,14 @@ void walker::read_program_cache(unsigned slot)
     cache_figures& figures = to_.caches[number];
     figures.size = cache.size();
     figures.is_single = cache.is_single();
-    copy_name(figures.name, cache.name().data(), program_cache::name_size);
-    const std::size_t length = std::strlen(figures.name);
-    if (length == 0 || is_taken(figures.name, number)) {
+    const std::string_view name = look::name(cache);
+    copy_name(figures.name, name);
+    // Somebody may have called another cache by this one's name and number.
+    for (unsigned n = slot; figures.name[0] == '\0' || is_taken(figures.name, number);
+         n += nr_program_caches_max) {
         format<8> suffix;
-        suffix.text("#").decimal(slot);
-        std::memcpy(figures.name + length, suffix.c_str(), suffix.view().size() + 1);
+        suffix.text("#").decimal(n);
+        std::memcpy(figures.name + name.size(), suffix.c_str(), suffix.view().size() + 1);
     }
     char* to = to_.aliases[slot];
     const char* from = cache.aliases();
@@ -176,7 +193,9 @@ const bin* walker::bin_of_slot(const thread_bins& bins, unsigned slot)
         return &bins.of_class[nr_slab_classes + slot];
     const unsigned in_chunk = slot % bin_chunk::nr;
     const bin_chunk* chunk = bins.far[far_chunk(slot)].load(std::memory_order_relaxed);
-    if (chunk == nullptr || !read(&chunk->of_cache[in_chunk], space_.one_bin))
+    const std::uintptr_t at =
+        address_of(chunk) + offsetof(bin_chunk, of_cache) + in_chunk * sizeof(bin);
+    if (chunk == nullptr || !from_.read_object(at, space_.one_bin))
         return nullptr;
     return &*space_.one_bin;
 }

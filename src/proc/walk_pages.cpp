@@ -1,5 +1,4 @@
 #include "proc/walker.hpp"
-#include "slab/heap_slab.hpp"
 #include "slab/slab.hpp"
 
 #include <cstring>
@@ -19,10 +18,9 @@ bool is_free(const page_note& n)
 
 // --- pageblocks ---------------------------------------------------------------------------------
 
-bool walker::walk_block(const void* at)
+/// The pageblock that has been read.
+bool walker::walk_block()
 {
-    if (!read(at, space_.block))
-        return false;
     const pageblock& block = *space_.block;
     if (block.state != pageblock_state::online) {
         ++zone_->nr_given_back;
@@ -89,8 +87,9 @@ bool walker::read_pages(const pageblock& block)
         --end;
     first = round_down(first, unit);
     end = round_up(end, unit);
-    return first >= end || from_.read(from_.context, address_of(block.mem_map + first),
-                                      space_.pages + first, (end - first) * sizeof(page));
+    return first >= end ||
+           from_.read(from_.context, address_of(block.mem_map) + first * sizeof(page),
+                      space_.pages + first, (end - first) * sizeof(page));
 }
 
 // --- pages -------------------------------------------------------------------------------------
@@ -134,7 +133,7 @@ void walker::walk_pages(const pageblock& block)
 unsigned walker::walk_run(unsigned first)
 {
     const page& head = space_.pages[first];
-    const std::size_t pages = smaller(nr_pages_from(head), std::size_t{1} << 32);
+    const std::size_t pages = smaller(nr_pages_from_copy(head), std::size_t{1} << 32);
     const auto here = static_cast<unsigned>(smaller(pages, pages_per_pageblock - first));
     if (here == 0) {
         ++zone_->nr_elsewhere;
@@ -155,16 +154,17 @@ unsigned walker::walk_run(unsigned first)
 unsigned walker::walk_slab(unsigned first)
 {
     const page& head = space_.pages[first];
-    const unsigned order = head.order;
-    const bool is_known =
-        order <= max_page_order && head.cache < nr_all_caches && to_.caches[head.cache].size != 0;
-    cache_figures& sum = to_.caches[is_known ? head.cache : 1];
-    const std::size_t pages = sum.is_single ? sum.size >> page_shift : nr_pages(order);
-    const bool is_head =
-        is_known && (sum.is_single ? head.start == space_.block->start + (first << page_shift)
-                                   : first % nr_pages(order) == 0);
-    if (!is_head || first + pages > pages_per_pageblock) {
+    if (head.order > max_page_order || head.cache >= nr_all_caches ||
+        to_.caches[head.cache].size == 0) {
         ++zone_->nr_elsewhere; // it was being made or taken down
+        return 1;
+    }
+    cache_figures& sum = to_.caches[head.cache];
+    const std::size_t pages = sum.is_single ? sum.size >> page_shift : nr_pages(head.order);
+    const bool is_head = sum.is_single ? head.start == space_.block->start + (first << page_shift)
+                                       : first % nr_pages(head.order) == 0;
+    if (!is_head || first + pages > pages_per_pageblock) {
+        ++zone_->nr_elsewhere;
         return 1;
     }
     const auto objects = static_cast<unsigned>((pages << page_shift) / sum.size);
@@ -214,7 +214,8 @@ void walker::walk_window(std::uintptr_t at)
         return;
     const vm_area& area = *space_.window;
     const bool is_live = area.state == vm_area_state::live || area.state == vm_area_state::moving;
-    if (area.state == vm_area_state::unused || area.size > area.reserved)
+    if (area.state == vm_area_state::unused || area.size > area.reserved ||
+        area.reserved > addresses_end)
         return;
     to_.lent_bytes += smaller(area.lent_end, area.reserved);
     to_.reserved_bytes += area.reserved;

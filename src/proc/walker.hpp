@@ -16,6 +16,9 @@ inline std::size_t smaller(std::size_t a, std::size_t b)
     return a < b ? a : b;
 }
 
+/// Behind every address that the allocator can have.
+inline constexpr std::size_t addresses_end = nr_sections * pageblocks_per_section * pageblock_size;
+
 class walker
 {
 public:
@@ -42,13 +45,14 @@ private:
     // --- snapshot.cpp
     bool read_counters();
     bool read_zones();
-    bool collect_arenas(std::size_t& nr);
+    bool collect_arenas();
+    void add_arena(const arena& one);
     bool walk_arena(const arena& of);
     void add_up_zones();
     void settle();
 
     // --- walk_pages.cpp
-    bool walk_block(const void* at);
+    bool walk_block();
     void mark_free_blocks(const pageblock& block);
     bool read_pages(const pageblock& block);
     unsigned rest_of_run(const pageblock& block) const;
@@ -87,7 +91,7 @@ private:
     zone_figures* zone_ = nullptr; ///< of the pageblock that we are in
     std::uintptr_t run_end_ = 0;   ///< of the last run, which may go on in the next pageblock
     std::size_t mapped_ = 0;       ///< by the process's own count
-    bool is_torn_ = false;         ///< a pageblock changed while we read it
+    bool is_torn_ = false;         ///< something changed while we read it, or makes no sense
 };
 
 } // namespace bsl

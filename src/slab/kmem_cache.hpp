@@ -156,6 +156,7 @@ protected:
         BSL_TSA(requires_capability(home.lock));
 
 private:
+    friend struct look; // heap/root.hpp
     friend struct object_position locate(const void*, const page&);
 
     void* take_atomic(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));

@@ -99,6 +99,8 @@ public:
     unsigned users = 0; ///< handles that are open; 0: the slot is unused.  Lock: caches_lock
 
 private:
+    friend struct look; // heap/root.hpp
+
     char name_[name_size];
     char aliases_[aliases_size] = {};
     std::size_t object_size_;

@@ -4,6 +4,7 @@
 #include "tool/commands.hpp"
 #include "tool/target.hpp"
 
+#include "heap/private_heap.hpp"
 #include "slab/heap_slab.hpp"
 #include "slab/slab.hpp"
 
@@ -206,8 +207,9 @@ bool is_slab_of_heap(const page& p)
 unsigned head_of(const inquiry& about, unsigned index, page_state state)
 {
     const std::vector<page>& pages = about.block->pages;
-    if ((state == page_state::slab && about.block->notes[index].use != page_role::single) ||
-        is_slab_of_heap(pages[index]))
+    if (((state == page_state::slab && about.block->notes[index].use != page_role::single) ||
+         is_slab_of_heap(pages[index])) &&
+        pages[index].order <= max_page_order)
         return index & ~(static_cast<unsigned>(nr_pages(pages[index].order)) - 1);
     const auto is_head = [state](const page& p) {
         return state == page_state::slab ? p.state == state : speaks_of_pages(p);
@@ -216,6 +218,17 @@ unsigned head_of(const inquiry& about, unsigned index, page_state state)
     while (at != 0 && !is_head(pages[at]))
         --at;
     return at;
+}
+
+/// Of a slab, as the walk noted it?  The copy of its struct pages may be torn.
+bool is_head_of(const inquiry& about, const snapshot& heap, unsigned head_index, unsigned index)
+{
+    const page& head = about.block->pages[head_index];
+    if (head.order > max_page_order || head.cache != about.block->notes[index].cache)
+        return false;
+    const cache_figures& cache = heap.caches[head.cache];
+    const std::size_t pages = cache.is_single ? cache.size >> page_shift : nr_pages(head.order);
+    return index - head_index < pages && head_index + pages <= pages_per_pageblock;
 }
 
 void explain_other_page(target& of, const inquiry& about, const snapshot& heap, unsigned index)
@@ -232,6 +245,76 @@ void explain_other_page(target& of, const inquiry& about, const snapshot& heap, 
     std::printf("%#llx: %s\n", number(about.address), what.c_str());
     print_arena(of, about, heap);
     print_page(about, index);
+}
+
+// --- private heaps -----------------------------------------------------------------------------
+
+/// Lists of slabs are as long as heaps are large; names are not worth more than a moment.
+constexpr unsigned list_steps_max = 1 << 16;
+
+/// The descriptor is the only one in the list of a heap's slabs, runs or windows that is none of these.
+std::string name_of_heap(const target& of, const list_head* at, std::uint32_t number)
+{
+    const memory_source& from = of.memory();
+    list_head node{};
+    for (unsigned i = 0; at != nullptr && i < list_steps_max; ++i, at = node.next) {
+        const std::uintptr_t place = round_down(address_of(at), heap::heap_descriptor_size);
+        copy_of<heap::private_heap> copy;
+        if (from.read_object(place, copy) && copy->number == number &&
+            round_down(copy->handle.load(std::memory_order_relaxed), heap::heap_descriptor_size) ==
+                place)
+            return printable({copy->name, strnlen(copy->name, sizeof copy->name)});
+        if (!from.read_object(address_of(at), node))
+            break;
+    }
+    return "";
+}
+
+/// "number 3, request"
+std::string spelled_heap(const target& of, const list_head& link, std::uint32_t number)
+{
+    const std::string name = name_of_heap(of, link.next, number);
+    return text("number %u", number) + (name.empty() ? "" : ", " + name);
+}
+
+/// An object that the heap cut out of pages of its own.
+bool explain_heap_object(target& of, const inquiry& about, const snapshot& heap, unsigned index)
+{
+    const unsigned head_index = head_of(about, index, page_state::heap);
+    const page& head = about.block->pages[head_index];
+    const std::uintptr_t start =
+        address_of(about.block->block->start) + (std::uintptr_t{head_index} << page_shift);
+    if (!is_slab_of_heap(head) || head.colour >= nr_heap_classes ||
+        head.order >= nr_pageset_orders || address_of(head.start) != start)
+        return false; // the pages of a slab that is being made or taken down
+    const heap_slab_layout& layout = heap_layouts[head.colour];
+    const unsigned objects = layout.objects_in[head.order];
+    const auto [number_of_object, offset, is_object] =
+        locate_in_heap_slab(head, reinterpret_cast<const void*>(about.address));
+    const unsigned word = number_of_object / 64;
+    const bool is_free = is_object && word < std::size(head.free_objects) &&
+                         (head.free_objects[word] & bit_in_word(number_of_object)) != 0;
+    const char* state = is_free ? "free" : "in use";
+    const std::string owner = spelled_heap(of, head.lru, heap_number(head));
+    if (is_object)
+        std::printf("%#llx: %u bytes into object %u of a private heap, which is %s\n",
+                    number(about.address), offset, number_of_object, state);
+    else
+        std::printf("%#llx: beside the objects of a slab of a private heap\n",
+                    number(about.address));
+    print_arena(of, about, heap);
+    print_page(about, index);
+    line("slab",
+         text("%#llx, %zu pages (order %u), %u objects, %u free", number(start),
+              nr_pages(head.order), unsigned{head.order}, objects, nr_free_in_heap_slab(head)));
+    line("heap", owner);
+    line("class", text("objects of %u bytes", layout.size));
+    if (!is_object)
+        return true;
+    line("object", text("%u, at %#llx", number_of_object, number(about.address - offset)));
+    line("offset", text("%u", offset));
+    line("state", state);
+    return true;
 }
 
 /// Pages in one piece, of which the first speaks; it may lie in a pageblock before this one.
@@ -252,9 +335,10 @@ void explain_run(target& of, const inquiry& about, const snapshot& heap, unsigne
     print_arena(of, about, heap);
     print_page(about, index);
     if (is_known)
-        line("run", text("%#llx, %zu pages", number(address_of(head.start)), nr_pages_from(head)));
+        line("run",
+             text("%#llx, %zu pages", number(address_of(head.start)), nr_pages_from_copy(head)));
     if (head.state == page_state::heap)
-        line("heap", text("number %u", heap_number(head)));
+        line("heap", spelled_heap(of, head.lru, heap_number(head)));
 }
 
 void explain_page(target& of, const inquiry& about, const snapshot& heap)
@@ -265,10 +349,17 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
     case page_role::slab:
     case page_role::own_slab:
     case page_role::single:
-        explain_object(of, about, heap, head_of(about, index, page_state::slab));
+        if (const unsigned head = head_of(about, index, page_state::slab);
+            is_head_of(about, heap, head, index))
+            explain_object(of, about, heap, head);
+        else
+            explain_other_page(of, about, heap, index);
         return;
     case page_role::run:
     case page_role::reserve:
+        if (is_slab_of_heap(about.block->pages[index]) &&
+            explain_heap_object(of, about, heap, index))
+            return;
         explain_run(of, about, heap, index);
         return;
     case page_role::free_clean:
@@ -282,7 +373,7 @@ void explain_page(target& of, const inquiry& about, const snapshot& heap)
     }
 }
 
-void explain_window(const inquiry& about)
+void explain_window(const target& of, const inquiry& about)
 {
     const vm_area& area = **about.window;
     const std::size_t offset = about.address - address_of(area.start);
@@ -296,6 +387,8 @@ void explain_window(const inquiry& about)
     line("window", text("%#llx, %zu bytes, %zu writable, %zu reserved",
                         number(address_of(area.start)), area.size, area.committed, area.reserved));
     line("part", part);
+    if (is_live && area.heap != 0)
+        line("heap", spelled_heap(of, area.heap_link, area.heap));
     line("offset", text("%zu", offset));
 }
 
@@ -344,7 +437,7 @@ int explain(const words& arguments)
     if (about.block)
         explain_page(*of, about, heap);
     else if (about.window)
-        explain_window(about);
+        explain_window(*of, about);
     else
         return explain_foreign(*of, about.address, heap);
     return 0;

@@ -216,11 +216,11 @@ def vmallocinfo(text):
     """[(start, end, is live, pages)]"""
     areas = []
     for line in text.splitlines():
-        found = re.match(r"^0x([0-9a-f]+)-0x([0-9a-f]+) +(\d+) (?:malloc pages=(\d+) vmalloc N0=(\d+)|unpurged vm_area)$",
+        found = re.match(r"^0x([0-9a-f]+)-0x([0-9a-f]+) +(\d+) (?:malloc pages=(\d+) vmalloc(?: N0=(\d+))?|unpurged vm_area)$",
                          line)
         assert found, line
         start, end = int(found[1], 16), int(found[2], 16)
-        assert end - start == int(found[3]) and found[4] == found[5]
+        assert end - start == int(found[3]) and found[5] in (None, found[4])
         areas.append((start, end, found[4] is not None, int(found[4] or 0)))
     return areas
 

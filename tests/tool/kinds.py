@@ -89,6 +89,67 @@ def case_kernel_core():
         check_why(kernel, lambda address: command("why", "--core", core, hex(address)))
 
 
+HEAPS = """
+import ctypes, json, sys
+lib = ctypes.CDLL(None)
+for name in ("bsl_heap_create", "bsl_heap_alloc"):
+    getattr(lib, name).restype = ctypes.c_void_p
+def alloc(heap, size): return lib.bsl_heap_alloc(ctypes.c_void_p(heap), ctypes.c_size_t(size))
+other = lib.bsl_heap_create(b"other", 0, ctypes.c_size_t(0))
+heap = lib.bsl_heap_create(b"my\\x1brequest", 0, ctypes.c_size_t(0))
+at = {name: alloc(heap, size) for name, size in (("freed", 100), ("object", 100), ("run", 50000), ("window", 9 << 20))}
+at["other"] = alloc(other, 8000)
+lib.bsl_heap_free(ctypes.c_void_p(heap), ctypes.c_void_p(at["freed"]))
+print(json.dumps(at), flush=True)
+sys.stdin.readline()
+"""
+
+
+def case_private_heaps():
+    """Addresses of private heaps: objects in use and free, runs of pages, windows; each with its heap's name."""
+    with subprocess.Popen(["python3", "-c", HEAPS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, LD_PRELOAD=LIBRARY)) as process:
+        at = json.loads(process.stdout.readline())
+
+        def why(address):
+            head, *rest = command("why", process.pid, hex(address)).splitlines()
+            return head, dict(line.split(maxsplit=1) for line in rest)
+
+        head, facts = why(at["object"] + 5)
+        assert ": 5 bytes into object " in head and head.endswith(" of a private heap, which is in use"), head
+        assert facts["heap"] == "number 2, my?request", facts
+        assert facts["class"] == "objects of 112 bytes" and facts["offset"] == "5" and facts["state"] == "in use", facts
+        assert facts["object"].endswith(hex(at["object"])) and facts["slab"].endswith(" objects, 35 free"), facts
+        head, facts = why(at["freed"] + 111)
+        assert ": 111 bytes into object 0 of a private heap, which is free" in head and facts["state"] == "free", head
+        head, facts = why((at["object"] & ~0xfff) + 4095)
+        assert "beside the objects of a slab of a private heap" in head and "object" not in facts, head
+        head, facts = why(at["run"] + 20000)
+        assert ": 20000 bytes into pages of a private heap" in head and facts["heap"] == "number 2, my?request", facts
+        head, facts = why(at["window"] + 5000000)
+        assert "5000000 bytes into a window, which is in use" in head and facts["heap"] == "number 2, my?request", facts
+        head, facts = why(at["other"])
+        assert "of a private heap, which is in use" in head and facts["heap"] == "number 1, other", facts
+        process.stdin.close()
+
+
+def case_nodes():
+    """A thread's page list is shown in the zone that it is of, and nobody knows the node of a window."""
+    second = [cpu for cpu in os.sched_getaffinity(0) if cpu % 2]
+    if not second:
+        print("skipped: there is no processor that the library would take for one of another node")
+        raise SystemExit(77)
+    os.sched_setaffinity(0, second)
+    with Load(parameters="numa_fake=2") as load:
+        report = json.loads(command("stat", "--json", load.pid))
+        zones = zoneinfo(command("zoneinfo", load.pid))
+        assert zones[1, "Normal"]["cpus"] == report["threads"] == 1 and zones[0, "Normal"]["cpus"] == 0, zones
+        windows = command("vmallocinfo", load.pid)
+        assert "N0=" not in windows and any(a[2] for a in vmallocinfo(windows)), windows
+    with Load() as load:
+        assert "N0=2304" in command("vmallocinfo", load.pid)
+
+
 def case_static_program():
     """The library is a part of the program, as an archive of which only what is needed is linked."""
     with Kernel(STATIC) as kernel:

@@ -15,6 +15,8 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -274,4 +276,32 @@ TEST_CASE("no name of a program's can spoil a report, nor be taken for another c
     CHECK(numbered == 3); // kmalloc-64, one of the two, and the one without a name
     for (bsl_kmem_cache* cache : caches)
         CHECK(bsl_kmem_cache_destroy(cache) == 0);
+}
+
+TEST_CASE("a cache that is called as another is numbered gets another number")
+{
+    const auto make = [](const std::vector<std::string>& names) {
+        std::vector<bsl_kmem_cache*> caches;
+        for (const std::string& name : names)
+            caches.push_back(
+                bsl_kmem_cache_create(name.c_str(), 100, 0, BSL_SLAB_NO_MERGE, nullptr));
+        std::vector<std::string> seen;
+        const auto heap = look_at_own_heap();
+        for (std::size_t c = nr_caches; c < nr_all_caches; ++c) {
+            if (heap->caches[c].size != 0 && std::strncmp(heap->caches[c].name, "foo", 3) == 0)
+                seen.emplace_back(heap->caches[c].name);
+        }
+        for (bsl_kmem_cache* cache : caches)
+            CHECK(bsl_kmem_cache_destroy(cache) == 0);
+        return seen;
+    };
+    std::vector<std::string> seen = make({"foo", "foo", "foo"});
+    REQUIRE(seen.size() == 3);
+    seen = make({seen[2], "foo", "foo"}); // the first is called as the third would be
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[0] != seen[1]);
+    CHECK(seen[0] != seen[2]);
+    CHECK(seen[1] != seen[2]);
+    seen = make({seen[2], seen[0], "foo", "foo"});
+    CHECK(std::set<std::string>(seen.begin(), seen.end()).size() == 4);
 }
