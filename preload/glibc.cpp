@@ -44,14 +44,6 @@ size_t trimmable_bytes(const heap_totals& of)
            (of.nr_pages_free_resident << bsl::page_shift);
 }
 
-size_t nr_free_objects(const heap_totals& of)
-{
-    size_t sum = 0;
-    for (const bsl::class_totals& c : of.of_class)
-        sum += c.nr_free;
-    return sum;
-}
-
 } // namespace
 
 BSL_LIBC size_t malloc_usable_size(void* p) noexcept
@@ -94,7 +86,7 @@ BSL_LIBC struct mallinfo2 mallinfo2() noexcept
     struct mallinfo2 info
     {};
     info.arena = now.arena_bytes;
-    info.ordblks = nr_free_objects(now);
+    info.ordblks = now.nr_free;
     info.smblks = now.nr_cached;
     info.hblks = now.nr_windows;
     info.hblkhd = now.live_window_bytes;
@@ -139,16 +131,15 @@ BSL_LIBC void malloc_stats() noexcept
 namespace
 {
 
-/// Free objects by size; sizes are those of classes.
+/// Free objects by size, those of the program's caches among them; ranges are those of classes.
 void print_sizes(FILE* to, const heap_totals& of)
 {
     std::fputs("<sizes>\n", to);
     for (unsigned c = 1; c < bsl::nr_classes; ++c) {
-        const size_t count = of.of_class[c].nr_cached + of.of_class[c].nr_free;
-        const size_t size = bsl::class_size(c);
-        if (count != 0)
+        const bsl::kept_objects& kept = of.kept_of_size[c];
+        if (kept.nr != 0)
             std::fprintf(to, "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\"/>\n",
-                         bsl::class_size(c - 1) + 1, size, count * size, count);
+                         bsl::class_size(c - 1) + 1, bsl::class_size(c), kept.bytes, kept.nr);
     }
     std::fputs("</sizes>\n", to);
 }
@@ -157,7 +148,7 @@ void print_totals(FILE* to, const heap_totals& of)
 {
     std::fprintf(to, "<total type=\"fast\" count=\"%zu\" size=\"%zu\"/>\n", of.nr_cached,
                  of.cached_bytes);
-    std::fprintf(to, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", nr_free_objects(of),
+    std::fprintf(to, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", of.nr_free,
                  free_bytes(of) - of.cached_bytes);
 }
 

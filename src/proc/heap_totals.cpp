@@ -7,6 +7,7 @@
 #include "buddy/zone_table.hpp"
 #include "heap/frame_reserve.hpp"
 #include "heap/registry.hpp"
+#include "slab/size_class.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 namespace bsl
@@ -77,7 +78,11 @@ void add_objects(heap_totals& sum, const kmem_cache& cache, const class_totals& 
     sum.object_bytes += add.nr_in_use * cache.size();
     sum.nr_cached += add.nr_cached;
     sum.cached_bytes += add.nr_cached * cache.size();
+    sum.nr_free += add.nr_free;
     sum.free_bytes += add.nr_free * cache.size();
+    kept_objects& kept = sum.kept_of_size[class_of(cache.size())];
+    kept.nr += add.nr_cached + add.nr_free;
+    kept.bytes += (add.nr_cached + add.nr_free) * cache.size();
 }
 
 /// Bytes of arenas whose frames are in windows.

@@ -30,9 +30,18 @@ struct class_totals
     std::size_t nr_free;   ///< in slabs
 };
 
+/// Objects that the program does not have, in sheaves and slabs.
+struct kept_objects
+{
+    std::size_t nr;
+    std::size_t bytes;
+};
+
 struct heap_totals
 {
     class_totals of_class[nr_classes];
+    /// Of malloc's classes and of program caches, by the class that objects of their size belong to.
+    kept_objects kept_of_size[nr_classes];
 
     // --- mapped from the system, in bytes
     std::size_t arena_bytes;  ///< without what was given back, and what was lent to windows
@@ -60,7 +69,8 @@ struct heap_totals
 
     // --- kept for reuse, in bytes
     std::size_t nr_cached;
-    std::size_t cached_bytes;        ///< objects in sheaves
+    std::size_t cached_bytes; ///< objects in sheaves
+    std::size_t nr_free;
     std::size_t free_bytes;          ///< objects in slabs
     std::size_t cached_window_bytes; ///< freed windows, frames in place
 
@@ -77,7 +87,8 @@ struct heap_totals
 /// Adds everything up.  Any thread, with no lock held; walks all threads' caches.
 heap_totals totals_of_heap();
 
-/// One zone, in bytes: mapped = used + free_resident + free_clean.
+/// One zone, in bytes: mapped = used + free_resident + free_clean, if no thread works meanwhile; otherwise
+/// they are off by what threads did, but never negative.
 struct zone_totals
 {
     std::uint8_t number;

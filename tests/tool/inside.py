@@ -203,6 +203,32 @@ libc.fflush(stream)
     assert close(mapped, report["mapped"])
 
 
+def case_figures_of_caches():
+    """malloc_info's sizes add up to its totals, objects of the program's caches among them."""
+    script = ASK + """
+libc = ctypes.CDLL(None)
+libc.bsl_kmem_cache_create.restype = libc.bsl_kmem_cache_alloc.restype = libc.fdopen.restype = ctypes.c_void_p
+libc.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
+libc.fflush.argtypes = [ctypes.c_void_p]
+cache = ctypes.c_void_p(libc.bsl_kmem_cache_create(b"mine", ctypes.c_size_t(720), ctypes.c_size_t(0), 0x1000000, None))
+objects = [ctypes.c_void_p(libc.bsl_kmem_cache_alloc(cache, 4)) for i in range(3000)]
+for i, o in enumerate(objects):
+    if i % 10: libc.bsl_kmem_cache_free(cache, o)
+stream = libc.fdopen(1, b"w")
+libc.malloc_info(0, stream)
+libc.fflush(stream)
+"""
+    output, _ = python(script)
+    tree = xml.fromstring(output)
+    heap = tree.find("heap")
+    sizes = [{name: int(value) for name, value in size.attrib.items()} for size in heap.find("sizes")]
+    totals = {total.get("type"): int(total.get("count")) for total in heap.findall("total")}
+    assert sum(size["count"] for size in sizes) == totals["fast"] + totals["rest"], totals
+    for size in sizes:
+        assert size["from"] * size["count"] <= size["total"] <= size["to"] * size["count"], size
+    assert next(size for size in sizes if size["from"] <= 720 <= size["to"])["count"] >= 2700, sizes
+
+
 def case_no_file():
     """A report that cannot be written is complained about once, and nothing else."""
     _, errors = python("pass", "report=exit report_format=json report_file=/no/such/folder/heap")
