@@ -278,7 +278,7 @@ def case_zombie():
 def case_by_name():
     """Processes by name: of a program whose file is gone, beside a zombie; a name cannot write on the terminal."""
     with tempfile.TemporaryDirectory() as folder:
-        program = pathlib.Path(folder) / "a-name-longer-than-comm"
+        program = pathlib.Path(folder) / "gone-but-longer-than-comm"
         program.write_bytes(pathlib.Path(LOAD).read_bytes())
         program.chmod(0o755)
         with Load(program=program) as ended, Load(program=program) as load:
