@@ -69,12 +69,12 @@ void print_requests(stream& to, const snapshot& heap)
 {
     bool any = false;
     for (const cache_figures& c : heap.caches) {
-        if (c.nr_requests == 0)
+        const std::size_t given = c.nr_requests * c.size;
+        if (given == 0) // nobody asked, or the number makes no sense
             continue;
         if (!any)
             to.text("\nrequests of            size       number     mean  lost to rounding\n");
         any = true;
-        const std::size_t given = c.nr_requests * c.size;
         const std::size_t lost = given - (c.requested_bytes < given ? c.requested_bytes : given);
         to.left(c.name, 16).decimal(c.size, 11).decimal(c.nr_requests, 13);
         to.decimal(c.requested_bytes / c.nr_requests, 9)

@@ -108,6 +108,14 @@ TEST_CASE("books that are made of any figures balance")
     CHECK(sum.sum() == sum.mapped);
 }
 
+TEST_CASE("requests of a number that makes no sense are not divided by")
+{
+    auto heap = std::make_unique<snapshot>();
+    heap->caches[7].size = 112;
+    heap->caches[7].nr_requests = std::size_t{1} << 60; // times the size, nothing is left of it
+    CHECK(report("text", *heap).find("requests of") == std::string::npos);
+}
+
 TEST_CASE("there are no other reports")
 {
     CHECK(is_report("json"));
