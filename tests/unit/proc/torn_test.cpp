@@ -175,6 +175,31 @@ TEST_CASE("a walk through memory that is torn ends, and its books balance")
     CHECK(sum != 0);
 }
 
+TEST_CASE("pages that are said to begin blocks of an impossible order are pages on their way")
+{
+    const mixed_heap heap;
+    const memory_source from{nullptr, [](void*, std::uintptr_t at, void* to, std::size_t size) {
+                                 if (!own_memory.read(own_memory.context, at, to, size))
+                                     return false;
+                                 workspace& space = own_workspace();
+                                 for (page& p : space.pages) {
+                                     const bool is_read =
+                                         &p >= to && address_of(&p) < address_of(to) + size;
+                                     if (is_read && p.state != page_state::free)
+                                         p.order = 200;
+                                 }
+                                 return true;
+                             }};
+    auto seen = std::make_unique<snapshot>();
+    std::size_t sum = 0;
+    REQUIRE(walk(from, heap_root, own_workspace(), *seen, curious(sum)));
+    CHECK_FALSE(seen->is_exact);
+    CHECK(seen->all.nr_run_pages == 0);
+    CHECK(seen->all.nr_elsewhere > 100);
+    const books parts = seen->balance();
+    CHECK(parts.sum() == parts.mapped);
+}
+
 TEST_CASE("an attempt that fails does not cost what an earlier one saw")
 {
     struct failing
