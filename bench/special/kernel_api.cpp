@@ -77,25 +77,39 @@ void write_one(void* p)
 
 // --- pairs -------------------------------------------------------------------------------------
 
+/// Pairs, while 0 … 15 objects more are held: an object whose address ends as that of the slot it is taken
+/// from, within 4 KiB, costs some nanoseconds by that alone.
+template <typename Take, typename Give>
+void pairs_of(long n, Take take, Give give)
+{
+    constexpr long places = 16;
+    void* held[places];
+    for (long place = 0; place < places; ++place) {
+        for (long i = 0; i < n / places; ++i) {
+            void* p = take();
+            write_one(p);
+            give(p);
+        }
+        held[place] = take();
+    }
+    for (void* p : held)
+        give(p);
+}
+
 void pairs(round_of& round)
 {
     constexpr std::size_t size = 64;
     constexpr long count = 200'000;
     round.begin(1);
     round.time("pair/malloc", count, [](long n) {
-        for (long i = 0; i < n; ++i) {
-            void* p = bsl_malloc(size);
-            write_one(p);
-            bsl_free(p);
-        }
+        pairs_of(
+            n, [] { return bsl_malloc(size); }, [](void* p) { bsl_free(p); });
     });
     bsl_kmem_cache* cache = make_cache("pairs", size);
     round.time("pair/cache", count, [cache](long n) {
-        for (long i = 0; i < n; ++i) {
-            void* p = bsl_kmem_cache_alloc(cache, BSL_GFP_KERNEL);
-            write_one(p);
-            bsl_kmem_cache_free(cache, p);
-        }
+        pairs_of(
+            n, [cache] { return bsl_kmem_cache_alloc(cache, BSL_GFP_KERNEL); },
+            [cache](void* p) { bsl_kmem_cache_free(cache, p); });
     });
     round.time("pair/page", count, [](long n) {
         for (long i = 0; i < n; ++i) {

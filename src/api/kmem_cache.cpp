@@ -87,7 +87,10 @@ bool is_possible(const char* name, size_t size, const bsl_kmem_cache_args& args,
 
 [[gnu::always_inline]] inline void* alloc(const program_cache& cache, bsl_gfp_t gfp)
 {
-    return api::is_plain(gfp) ? heap::cache_alloc(cache) : alloc_slow(cache, gfp);
+    // The usual flags alone: one comparison.
+    if (gfp != BSL_GFP_KERNEL) [[unlikely]]
+        return alloc_slow(cache, gfp);
+    return heap::cache_alloc(cache);
 }
 
 /// All `nr`, or none.

@@ -32,12 +32,14 @@ void* cache_alloc_atomic(const program_cache& cache) noexcept;
 
 [[gnu::always_inline]] inline void cache_free(const program_cache& cache, void* object) noexcept
 {
-    const std::size_t map_class = cache.map_class();
+    if (!page_classes.covers(object)) [[unlikely]]
+        return cache_free_slow(cache, object);
+    const std::size_t map_class = page_classes.lookup_covered(object);
+    if (map_class != cache.map_class()) [[unlikely]]
+        return cache_free_slow(cache, object);
     // An object is there to be freed, so this thread has bins, if only no_bins.
-    if (page_classes.covers(object) && page_classes.lookup_covered(object) == map_class &&
-        this_thread.bins->of_class[map_class].push(object)) [[likely]]
-        return;
-    cache_free_slow(cache, object);
+    if (!this_thread.bins->of_class[map_class].push(object)) [[unlikely]]
+        cache_free_slow(cache, object);
 }
 
 /// Up to `nr` objects, from where there is no need to wait for anybody; returns how many.
