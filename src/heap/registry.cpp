@@ -131,14 +131,10 @@ void open_registry(bool count_calls)
     is_open.store(true, std::memory_order_release);
 }
 
-bool drain_orphans()
+void drain_orphans()
 {
-    bool any = false;
-    while (thread_heap* orphan = take_orphan(any_node)) {
+    while (thread_heap* orphan = take_orphan(any_node))
         release(orphan);
-        any = true;
-    }
-    return any;
 }
 
 void drain_all_threads()

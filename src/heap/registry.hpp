@@ -65,8 +65,8 @@ void for_each_thread_heap(Fn fn) BSL_TSA(requires_capability(registry_lock))
 /// Drains the heaps of all threads, this one's completely.  No lock may be held.
 void drain_all_threads();
 
-/// Drains what threads left that have ended, or that a fork did not take along.  True if there was any.
-bool drain_orphans();
+/// Drains what threads left that have ended, or that a fork did not take along.
+void drain_orphans();
 
 /// In the child of a fork: all heaps but this thread's become orphans.
 void orphan_other_threads();

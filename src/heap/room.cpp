@@ -71,6 +71,14 @@ bool shrink(Needed is_needed)
     return true;
 }
 
+/// What threads left that have ended becomes free pages, if it is any.
+bool take_back_orphans()
+{
+    const std::size_t before = nr_free_pages();
+    drain_orphans();
+    return nr_free_pages() > before;
+}
+
 /// What threads and windows keep becomes free pages; is there more than before?
 bool take_back_caches()
 {
@@ -99,7 +107,7 @@ void keep_above_low()
 
 bool make_room()
 {
-    if (drain_orphans() || grow_here() || fall_back())
+    if (take_back_orphans() || grow_here() || fall_back())
         return true;
     const bool is_more = take_back_caches();
     if (grow_here())
@@ -111,8 +119,7 @@ bool make_room()
 bool make_room_in(zone& of)
 {
     const auto is_needed = [&of] { return is_below(of, &watermarks::high); };
-    const bool is_more =
-        type_of_zone(of.number()) == zone_type::normal && (drain_orphans() || take_back_caches());
+    const bool is_more = type_of_zone(of.number()) == zone_type::normal && take_back_caches();
     return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
 }
 
