@@ -46,6 +46,7 @@ set(BUDDYSLAB_SOURCES
     src/slab/heap_slab.cpp
     src/slab/holes.cpp
     src/slab/kmem_cache.cpp
+    src/slab/kmem_cache_node.cpp
     src/slab/misuse.cpp
     src/slab/program_cache.cpp
     src/slab/shard.cpp

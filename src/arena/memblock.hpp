@@ -1,7 +1,8 @@
 #pragma once
 
-/// Memory for the allocator's own tables that are never freed, as the kernel's memblock: sections,
-/// and the nodes of caches.  Everything else of ours lives in slabs like the user's objects.
+/// Memory for the allocator's own tables that are never freed, as the kernel's memblock: sections, zones,
+/// and what describes caches, private heaps and reserves of the program's.  Everything else of ours lives
+/// in slabs like the user's objects.
 
 #include <atomic>
 #include <cstddef>

@@ -50,8 +50,10 @@ constexpr kmem_cache make_own_cache(own_cache which)
         return {number, 0, "sheaf", sheaf_size};
     case own_cache::thread_heap:
         return {number, 0, "thread_heap", thread_heap_size};
-    default:
+    case own_cache::vm_area:
         return {number, 0, "vm_area", vm_area_size};
+    default:
+        return {number, 0, "kmem_cache_node", sizeof(kmem_cache_node)};
     }
 }
 
@@ -59,7 +61,8 @@ template <std::size_t... Class>
 constexpr std::array<kmem_cache, nr_caches> make_caches(std::index_sequence<Class...>)
 {
     return {make_kmalloc_cache<Class>()..., make_own_cache(own_cache::sheaf),
-            make_own_cache(own_cache::thread_heap), make_own_cache(own_cache::vm_area)};
+            make_own_cache(own_cache::thread_heap), make_own_cache(own_cache::vm_area),
+            make_own_cache(own_cache::node)};
 }
 
 } // namespace

@@ -17,7 +17,6 @@
 
 #include "arena/arena.hpp"
 #include "arena/mem_section.hpp"
-#include "arena/memblock.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
 #include "host/vm.hpp"
@@ -30,43 +29,6 @@
 
 namespace bsl
 {
-
-namespace
-{
-
-/// A shard's node of a cache, made when first used.
-constinit std::atomic<kmem_cache_node*> nodes[nr_shards_max][nr_caches];
-
-} // namespace
-
-// --- nodes -------------------------------------------------------------------------------------
-
-std::atomic<kmem_cache_node*>& kmem_cache::node_slot(unsigned shard) const
-{
-    if (number_ < nr_caches) [[likely]]
-        return nodes[shard][number_];
-    return to_program_cache(*this).nodes[shard];
-}
-
-kmem_cache_node* kmem_cache::node(unsigned shard) const
-{
-    return node_slot(shard).load(std::memory_order_acquire);
-}
-
-kmem_cache_node* kmem_cache::make_node(unsigned shard) const
-{
-    if (kmem_cache_node* existing = node(shard))
-        return existing;
-    void* at = memblock_alloc(sizeof(kmem_cache_node));
-    if (at == nullptr)
-        return nullptr;
-    auto* made = new (at) kmem_cache_node;
-    kmem_cache_node* expected = nullptr;
-    // The loser of a race loses a few hundred bytes, once.
-    return node_slot(shard).compare_exchange_strong(expected, made, std::memory_order_acq_rel)
-               ? made
-               : expected;
-}
 
 void kmem_cache::free_all(pageset* pages, list_head& slabs) const
 {
@@ -492,7 +454,5 @@ void kmem_cache::validate() const
         VM_BUG_ON(listed_free != home->nr_free);
     }
 }
-
-constinit const node_table* const node_table_at = &nodes;
 
 } // namespace bsl

@@ -161,6 +161,8 @@ private:
 
     void* take_atomic(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
     std::atomic<kmem_cache_node*>& node_slot(unsigned shard) const;
+    bool is_of_nodes() const;
+    void* alloc_node() const;
     void discard_holes(kmem_cache_node& of) const;
     unsigned take_holes(list_head& slabs, std::size_t& to_visit, slab_hole* holes,
                         kmem_cache_node& of) const BSL_TSA(requires_capability(of.lock));
@@ -247,6 +249,7 @@ enum class own_cache : unsigned
     sheaf,
     thread_heap,
     vm_area,
+    node,
     nr
 };
 inline constexpr unsigned nr_own_caches = static_cast<unsigned>(own_cache::nr);

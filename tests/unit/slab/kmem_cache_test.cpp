@@ -2,6 +2,7 @@
 
 #include "arena/class_map.hpp"
 #include "arena/mem_section.hpp"
+#include "arena/memblock.hpp"
 #include "buddy/zone.hpp"
 
 #include <algorithm>
@@ -30,13 +31,38 @@ std::size_t nr_slabs(const kmem_cache& cache)
     return n;
 }
 
+std::size_t nr_pages_of_nodes()
+{
+    std::size_t n = 0;
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        if (const kmem_cache_node* node = cache_for(own_cache::node).node(shard))
+            n += node->nr_pages_held;
+    }
+    return n;
+}
+
+/// Without those of the nodes, which stay.
 std::size_t nr_pages_used()
 {
     const zone_counts& zone = zone_normal.counts();
-    return zone.nr_online * pages_per_pageblock - zone.nr_free;
+    return zone.nr_online * pages_per_pageblock - zone.nr_free - nr_pages_of_nodes();
 }
 
 } // namespace
+
+TEST_CASE("a size used for the first time needs no memory but free pages")
+{
+    std::size_t mapped = 0;
+    for (unsigned c = 1; c < nr_classes; ++c) {
+        const std::vector<void*> object = take(kmalloc_cache(c), 1);
+        if (c == 1) // the arena and its tables are there
+            mapped = memblock_mapped();
+        const object_position node = position(kmalloc_cache(c).node(current_shard()));
+        CHECK(node.cache == &cache_for(own_cache::node));
+        flush(kmalloc_cache(c), object);
+    }
+    CHECK(memblock_mapped() == mapped);
+}
 
 TEST_CASE("objects of every class are apart, aligned, and found again from any address in them")
 {
