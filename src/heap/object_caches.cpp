@@ -109,28 +109,6 @@ void cache_free_slow(const program_cache& cache, void* object) noexcept
 
 // --- many at a time -------------------------------------------------------------------------------
 
-namespace
-{
-
-/// How many of the first objects are in pages of the cache, as far as the class map knows.
-unsigned nr_in_pages_of(const program_cache& cache, void* const* objects, unsigned n)
-{
-    if (cache.map_class() == 0)
-        return 0;
-    std::uintptr_t last_page = UINTPTR_MAX; // objects of one page often come together
-    for (unsigned i = 0; i < n; ++i) {
-        const std::uintptr_t of = reinterpret_cast<std::uintptr_t>(objects[i]) >> page_shift;
-        if (of == last_page)
-            continue;
-        if (page_classes.lookup(objects[i]) != cache.map_class())
-            return i;
-        last_page = of;
-    }
-    return n;
-}
-
-} // namespace
-
 std::size_t cache_alloc_some(const program_cache& cache, std::size_t nr, void** objects) noexcept
 {
     const unsigned most = nr < sheaf_capacity_max ? static_cast<unsigned>(nr) : sheaf_capacity_max;
@@ -139,17 +117,18 @@ std::size_t cache_alloc_some(const program_cache& cache, std::size_t nr, void** 
 
 void cache_free_bulk(const program_cache& cache, std::size_t nr, void* const* objects) noexcept
 {
-    for (std::size_t i = 0; i < nr;) {
+    const unsigned map_class = cache.map_class();
+    const auto is_of_class = [map_class](void* object) {
+        return page_classes.lookup(object) == map_class;
+    };
+    for (std::size_t i = 0; i < nr; ++i) {
         const std::size_t rest = nr - i;
         const unsigned most =
             rest < sheaf_capacity_max ? static_cast<unsigned>(rest) : sheaf_capacity_max;
-        const unsigned n = nr_in_pages_of(cache, objects + i, most);
         // For each round: the slow path may give this thread its first bins.
-        const unsigned pushed =
-            this_thread.bins->of_class[cache.map_class()].push_some(objects + i, n);
-        i += pushed;
-        if (pushed < most)
-            cache_free_slow(cache, objects[i++]);
+        i += this_thread.bins->of_class[map_class].push_some(objects + i, most, is_of_class);
+        if (i < nr)
+            cache_free_slow(cache, objects[i]);
     }
 }
 

@@ -98,27 +98,41 @@ struct bin
     unsigned pop_some(void** objects, unsigned n)
     {
         object_slot* at = top.load(std::memory_order_relaxed);
+#pragma GCC unroll 4
         for (unsigned i = 0; i < n; ++i) {
-            objects[i] = at[-1].load(std::memory_order_relaxed);
-            if (objects[i] == nullptr)
+            void* object = at[-1].load(std::memory_order_relaxed);
+            if (object == nullptr)
                 return i;
+            objects[i] = object;
             top.store(--at, std::memory_order_relaxed);
         }
         return n;
     }
 
-    /// push() up to n times; returns how many there was room for.
-    unsigned push_some(void* const* objects, unsigned n)
+    /// push() up to n times, in one go; ends before the object that push() would not take or that
+    /// is_of_class() denies.  It is asked for those alone that are not in the page of the one before.  The
+    /// objects are in the bin from the one store to top on.
+    template <typename IsOfClass>
+    unsigned push_some(void* const* objects, unsigned n, IsOfClass is_of_class)
     {
-        object_slot* at = top.load(std::memory_order_relaxed);
-        for (unsigned i = 0; i < n; ++i) {
-            if (reinterpret_cast<std::uintptr_t>(at) % sheaf_size == 0 ||
-                at[-1].load(std::memory_order_relaxed) == objects[i])
-                return i;
-            at->store(objects[i], std::memory_order_relaxed);
-            top.store(++at, std::memory_order_release);
+        object_slot* const at = top.load(std::memory_order_relaxed);
+        const auto room = static_cast<unsigned>(-reinterpret_cast<std::uintptr_t>(at) % sheaf_size /
+                                                sizeof(object_slot));
+        const unsigned most = n < room ? n : room;
+        void* below = at[-1].load(std::memory_order_relaxed);
+        unsigned i = 0;
+#pragma GCC unroll 4
+        for (; i < most; ++i) {
+            void* object = objects[i];
+            const auto apart =
+                reinterpret_cast<std::uintptr_t>(object) ^ reinterpret_cast<std::uintptr_t>(below);
+            if (apart - 1 >= bytes_per_page - 1 && (apart == 0 || !is_of_class(object)))
+                break;
+            at[i].store(object, std::memory_order_relaxed);
+            below = object;
         }
-        return n;
+        top.store(at + i, std::memory_order_release);
+        return i;
     }
 
     bool is_empty() const
@@ -126,7 +140,10 @@ struct bin
         return top.load(std::memory_order_relaxed)[-1].load(std::memory_order_relaxed) == nullptr;
     }
 
-    bool has_sheaf() const { return top.load(std::memory_order_relaxed) != dummy_top(); }
+    bool has_sheaf() const
+    {
+        return top.load(std::memory_order_relaxed) != dummy_top();
+    }
 
     /// Is `object` the one freed last?
     bool is_topmost(const void* object) const

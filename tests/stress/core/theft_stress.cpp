@@ -159,7 +159,7 @@ private:
             move(given, place::owner, place::bin);
             objects[i] = &given;
         }
-        const unsigned given = bin_.push_some(objects, n);
+        const unsigned given = bin_.push_some(objects, n, [](void*) { return true; });
         for (unsigned i = given; i < n; ++i) // no room for these
             move(*static_cast<object*>(objects[i]), place::bin, place::owner);
         held_.resize(held_.size() - given);

@@ -82,21 +82,48 @@ TEST_CASE("several objects at once are popped and pushed as one by one")
     reset(s, 7);
     bin b;
     void* popped[9];
+    const auto any = [](void*) { return true; };
     CHECK(b.pop_some(popped, 3) == 0);
-    CHECK(b.push_some(all.data(), 3) == 0);
+    CHECK(b.push_some(all.data(), 3, any) == 0);
     attach(b, s);
     CHECK(b.pop_some(popped, 3) == 0);
-    CHECK(b.push_some(all.data(), 9) == 7);
-    CHECK(b.push_some(all.data() + 7, 2) == 0);
+    CHECK(b.push_some(all.data(), 9, any) == 7);
+    CHECK(b.push_some(all.data() + 7, 2, any) == 0);
     CHECK(b.pop_some(popped, 2) == 2);
     CHECK((popped[0] == all[6] && popped[1] == all[5]));
-    CHECK(b.push_some(&popped[1], 1) == 1);
-    CHECK(b.push_some(&popped[1], 1) == 0); // freed twice
+    CHECK(b.push_some(&popped[1], 1, any) == 1);
+    CHECK(b.push_some(&popped[1], 1, any) == 0); // freed twice
     CHECK(b.pop() == all[5]);
     CHECK(b.pop_some(popped, 9) == 5);
     for (unsigned i = 0; i < 5; ++i)
         CHECK(popped[i] == all[4 - i]);
     CHECK(b.is_empty());
+}
+
+TEST_CASE(
+    "of objects pushed at once only those in another page than the one before are asked about")
+{
+    const auto in_page = [](std::uintptr_t page, std::uintptr_t n) {
+        return reinterpret_cast<void*>(page * bytes_per_page + n * 64); // nobody looks into it
+    };
+    void* const all[] = {in_page(1, 0), in_page(1, 1), in_page(2, 1), in_page(2, 0), in_page(1, 2)};
+    sheaf s;
+    reset(s, 9);
+    bin b;
+    attach(b, s);
+    std::vector<void*> asked;
+    const auto is_in_first = [&asked, &in_page](void* object) {
+        asked.push_back(object);
+        return object < in_page(2, 0);
+    };
+    CHECK(b.push_some(all, 5, is_in_first) == 2);
+    CHECK(asked == std::vector<void*>{all[0], all[2]});
+    CHECK(b.push_some(all + 4, 1, is_in_first) == 1);
+    CHECK(asked.size() == 2); // as the one below it
+    CHECK(b.is_topmost(all[4]));
+    while (b.pop() != nullptr) {
+    }
+    CHECK(detach(b) == &s);
 }
 
 TEST_CASE("a full sheaf is found again from its end")
