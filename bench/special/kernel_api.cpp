@@ -9,11 +9,14 @@
 /// bench/kernel_api runs it.  only=N runs one group (1 … 5, in the order above), kind=N one case of it.
 #include <buddyslab/buddyslab.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory_resource>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/bench.hpp"
@@ -21,38 +24,62 @@
 namespace
 {
 
-/// What is to be run, and how often.
+/// A group of cases.  They take turns, so that all meet the same moments of the machine.
 class round_of
 {
 public:
     round_of(const bench::options& options, bench::report& report)
         : report_(report), group_(options.number("only", 0)), kind_(options.number("kind", 0)),
-          repeat_(options.number("repeat", 9)), count_(options.number("count", 0))
+          repeat_(
+              std::clamp(options.number("repeat", 31), 1L, long{bench::report::max_repetitions})),
+          count_(options.number("count", 0))
     {}
 
     void begin(long group)
     {
         current_ = group;
         seen_ = 0;
+        cases_.clear();
     }
 
     /// body(n) does n operations.
-    template <class Body>
-    void time(const char* name, long count, Body body)
+    void time(const char* name, long count, std::function<void(long)> body)
     {
         ++seen_;
         if ((group_ != 0 && group_ != current_) || (kind_ != 0 && kind_ != seen_))
             return;
-        const long n = count_ != 0 ? count_ : count;
-        body(n / 10 + 1); // warm
-        report_.time(name, n, repeat_, [&] { body(n); });
+        cases_.push_back({name, count_ != 0 ? count_ : count, std::move(body), {}});
+    }
+
+    void run()
+    {
+        for (one& c : cases_)
+            c.body(c.count / 10 + 1); // warm
+        for (long i = 0; i < repeat_; ++i) {
+            for (one& c : cases_) {
+                const std::int64_t start = bench::now_ns();
+                c.body(c.count);
+                c.samples.push_back(bench::now_ns() - start);
+            }
+        }
+        for (one& c : cases_)
+            report_.add_time(c.name, c.count, c.samples.data(), repeat_);
     }
 
 private:
+    struct one
+    {
+        const char* name;
+        long count;
+        std::function<void(long)> body;
+        std::vector<std::int64_t> samples;
+    };
+
     bench::report& report_;
     long group_, kind_, repeat_, count_;
     long current_ = 0;
     long seen_ = 0;
+    std::vector<one> cases_;
 };
 
 [[noreturn]] void fail(const char* what)
@@ -125,6 +152,7 @@ void pairs(round_of& round)
             bsl_free(p);
         }
     });
+    round.run();
     bsl_kmem_cache_destroy(cache);
 }
 
@@ -178,6 +206,7 @@ void objects(round_of& round)
             bsl_kmem_cache_free(cache, p);
         }
     });
+    round.run();
     bsl_kmem_cache_destroy(cache);
 }
 
@@ -208,6 +237,7 @@ void bulk(round_of& round)
             bsl_kmem_cache_free_bulk(cache, nr, p);
         }
     });
+    round.run();
     bsl_kmem_cache_destroy(cache);
 }
 
@@ -255,6 +285,7 @@ void requests(round_of& round)
     round.time("request/heap", count, [&sizes](long n) { heap_requests(sizes, 0, n); });
     round.time("request/heap_one_thread", count,
                [&sizes](long n) { heap_requests(sizes, BSL_HEAP_ONE_THREAD, n); });
+    round.run();
 }
 
 // --- std::pmr ----------------------------------------------------------------------------------
@@ -324,6 +355,7 @@ void pmr(round_of& round)
     round.time("pmr_document/heap_one_thread", count, [](long n) {
         own_documents<buddyslab::heap_resource>(n, "document", BSL_HEAP_ONE_THREAD);
     });
+    round.run();
 }
 
 } // namespace
