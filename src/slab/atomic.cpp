@@ -55,7 +55,7 @@ void* kmem_cache::take_atomic(kmem_cache_node& from) const
             head.nr_free = static_cast<std::uint16_t>(head.nr_free - 1);
             from.nr_free -= 1;
             list_by_fullness(from, head);
-            return position_of({&head, index}).object;
+            return position_of(head, index).object;
         }
     }
     return nullptr;

@@ -212,50 +212,62 @@ void* kmem_cache::alloc_one() const
 
 // --- from objects to slabs ---------------------------------------------------------------------
 
-/// Sets the bits of objects that follow each other in one slab, and lists the slab anew.
-void kmem_cache::put_run(kmem_cache_node& home, const object_place* places, unsigned n,
-                         list_head& emptied) const
+/// Sets the bits of objects of one slab, and checks that each is one and is in use.
+void kmem_cache::mark_free(page& head, void* const* objects, unsigned n) const
 {
-    page& head = *places[0].head;
-    const unsigned objects = objects_in(head.order);
-    const bool was_listed = head.nr_free != 0;
-    const unsigned before = fullness(head.nr_free, objects);
+    const char* const first = head.start + head.colour * malloc_alignment;
+    const std::size_t room = objects_in(head.order) * std::size_t{size_};
     for (unsigned i = 0; i < n; ++i) {
-        std::uint64_t& word = bitmap_word(head, places[i].index);
-        const std::uint64_t bit = bit_in_word(places[i].index);
+        const auto offset = static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
+        const std::size_t index = offset * reciprocal_ >> 32;
+        if (index * size_ != offset || offset >= room) [[unlikely]]
+            report_stray(objects[i]);
+        std::uint64_t& word = bitmap_word(head, static_cast<unsigned>(index));
+        const std::uint64_t bit = bit_in_word(static_cast<unsigned>(index));
         if ((word & bit) != 0) [[unlikely]]
-            report_double_free("free", position_of(places[i]));
+            report_double_free("free", position_of(head, static_cast<unsigned>(index)));
         word |= bit;
     }
+}
+
+/// Gives objects that follow each other back to the one slab they are of, and lists it anew.
+void kmem_cache::put_run(kmem_cache_node& home, page& head, void* const* objects, unsigned n,
+                         list_head& emptied) const
+{
+    const unsigned nr_objects = objects_in(head.order);
+    const bool was_listed = head.nr_free != 0;
+    const unsigned before = fullness(head.nr_free, nr_objects);
+    mark_free(head, objects, n);
     head.nr_free = static_cast<std::uint16_t>(head.nr_free + n);
     home.nr_free += n;
-    if (was_listed && before == fullness(head.nr_free, objects) && head.nr_free != objects)
+    if (was_listed && before == fullness(head.nr_free, nr_objects) && head.nr_free != nr_objects)
         return;
     if (was_listed)
         list_head::remove(head.lru);
     const std::size_t pages = slab_pages(head.order);
     const std::size_t kept = home.nr_empty * pages;
-    if (head.nr_free != objects || (kept + pages) << page_shift <= empty_slab_bytes_max) {
+    if (head.nr_free != nr_objects || (kept + pages) << page_shift <= empty_slab_bytes_max) {
         list_by_fullness(home, head);
         return;
     }
     forget_slab(home, head);
-    home.nr_free -= objects;
+    home.nr_free -= nr_objects;
     emptied.insert_front(head.lru);
 }
 
-/// Sets the bits of those objects whose home is `shard`.
-void kmem_cache::put_objects(unsigned shard, const object_place* places, unsigned n,
+/// Gives back those objects whose home is `shard`.
+void kmem_cache::put_objects(unsigned shard, void* const* objects, const object_run* runs,
                              list_head& emptied) const
 {
     kmem_cache_node& home = *node(shard);
     mutex_guard guard(home.lock);
-    for (unsigned from = 0, to = 0; from < n; from = to) {
-        to = from + 1;
-        while (to < n && places[to].head == places[from].head)
-            ++to;
-        if (places[from].head->shard == shard)
-            put_run(home, places + from, to - from, emptied);
+    while (runs->of != nullptr) {
+        page& head = *runs->of;
+        const unsigned begin = runs->begin;
+        while ((++runs)->of == &head) {
+        }
+        if (head.shard == shard)
+            put_run(home, head, objects + begin, runs->begin - begin, emptied);
     }
 }
 
@@ -274,28 +286,21 @@ void kmem_cache::report_stray(const void* object) const
 namespace
 {
 
-/// Objects that follow each other in a sheaf and lie in one page.
-struct page_run
-{
-    page* of;
-    unsigned end; ///< number of the first object behind it
-};
-
-/// Cuts objects into runs; returns how many.
-unsigned make_runs(void* const* objects, unsigned n, page_run* runs)
+/// Cuts objects into runs, the last of which is of no page; returns how many others there are.
+unsigned make_runs(void* const* objects, unsigned n, object_run* runs)
 {
     unsigned nr_runs = 0;
     pfn_t last = 0;
     for (unsigned i = 0; i < n; ++i) {
         const pfn_t pfn = address_to_pfn(objects[i]);
-        if (pfn != last) {
-            last = pfn;
-            page* p = virt_to_page(objects[i]);
-            prefetch(p);
-            runs[nr_runs++].of = p;
-        }
-        runs[nr_runs - 1].end = i + 1;
+        if (pfn == last)
+            continue;
+        last = pfn;
+        page* p = virt_to_page(objects[i]);
+        prefetch(p);
+        runs[nr_runs++] = {p, i};
     }
+    runs[nr_runs] = {nullptr, n};
     return nr_runs;
 }
 
@@ -304,48 +309,33 @@ unsigned make_runs(void* const* objects, unsigned n, page_run* runs)
 /// Finds the slabs of objects that are being freed, and checks that they are of this cache.  Returns a
 /// mask of their shards.
 ///
-/// Objects that were freed in random order have their struct pages all over the map: each of three
-/// passes prefetches for the next, so that they wait for memory once and not one by one.
-std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_place* places) const
+/// Objects that were freed in random order have their struct pages all over the map: each pass
+/// prefetches for the next, so that they wait for memory once and not one by one.
+std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_run* runs) const
 {
-    page_run runs[sheaf_capacity_max];
     const unsigned nr_runs = make_runs(objects, n, runs);
-    unsigned i = 0;
-    for (unsigned r = 0; r < nr_runs; i = runs[r++].end) {
-        page* p = runs[r].of;
+    for (unsigned r = 0; r < nr_runs; ++r) {
+        const page* p = runs[r].of;
+        void* const object = objects[runs[r].begin];
         if (p == nullptr || p->state != page_state::slab || p->cache != number_) [[unlikely]]
-            report_stray(objects[i]);
-        runs[r].of = p - (address_to_pfn(objects[i]) & (nr_pages(p->order) - 1));
+            report_stray(object);
+        runs[r].of -= address_to_pfn(object) & (nr_pages(p->order) - 1);
         prefetch(runs[r].of);
     }
     std::uint32_t shards = 0;
-    i = 0;
-    for (unsigned r = 0; r < nr_runs; ++r) {
-        page& head = *runs[r].of;
-        const char* first = head.start + head.colour * malloc_alignment;
-        const std::size_t room = objects_in(head.order) * std::size_t{size_};
-        shards |= 1u << head.shard;
-        for (; i < runs[r].end; ++i) {
-            const auto offset =
-                static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
-            const std::size_t index = is_single() ? 0 : offset * reciprocal_ >> 32;
-            if (index * size_ != offset || offset >= room) [[unlikely]]
-                report_stray(objects[i]);
-            places[i] = {&head, static_cast<unsigned>(index)};
-        }
-        prefetch(&bitmap_word(head, places[i - 1].index));
-    }
+    for (unsigned r = 0; r < nr_runs; ++r)
+        shards |= 1u << runs[r].of->shard;
     return shards;
 }
 
 void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
 {
     BSL_PROBE2(flush, &name_[0], n);
-    object_place places[sheaf_capacity_max];
     VM_BUG_ON(n == 0 || n > sheaf_capacity_max);
+    object_run runs[sheaf_capacity_max + 1];
     list_head emptied;
-    for (std::uint32_t shards = find(objects, n, places); shards != 0; shards &= shards - 1)
-        put_objects(lowest_bit(shards), places, n, emptied);
+    for (std::uint32_t shards = find(objects, n, runs); shards != 0; shards &= shards - 1)
+        put_objects(lowest_bit(shards), objects, runs, emptied);
     free_all(pages, emptied);
 }
 

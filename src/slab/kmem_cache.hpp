@@ -76,11 +76,11 @@ void populate(const page_use& use);
 struct object_position;
 struct slab_hole;
 
-/// An object by its slab and number.
-struct object_place
+/// Objects that follow each other in an array and lie in one page; the next run says where it ends.
+struct object_run
 {
-    page* head;
-    unsigned index;
+    page* of; ///< the page's, later its slab's; nullptr behind the last run
+    unsigned begin;
 };
 
 class kmem_cache
@@ -177,14 +177,15 @@ private:
     void free_slab(pageset* pages, page& head) const;
     unsigned take_objects(page& head, void** objects, unsigned want, std::size_t ahead,
                           page_use& use) const;
-    void put_objects(unsigned shard, const object_place* places, unsigned n,
+    void put_objects(unsigned shard, void* const* objects, const object_run* runs,
                      list_head& emptied) const;
-    std::uint32_t find(void* const* objects, unsigned n, object_place* places) const;
+    std::uint32_t find(void* const* objects, unsigned n, object_run* runs) const;
     [[noreturn, gnu::cold]] void report_stray(const void* object) const;
     void forget_slab(kmem_cache_node& home, const page& head) const
         BSL_TSA(requires_capability(home.lock));
     unsigned take_resident(page& head, void** objects, unsigned want) const;
-    void put_run(kmem_cache_node& home, const object_place* places, unsigned n,
+    void mark_free(page& head, void* const* objects, unsigned n) const;
+    void put_run(kmem_cache_node& home, page& head, void* const* objects, unsigned n,
                  list_head& emptied) const BSL_TSA(requires_capability(home.lock));
     void free_all(pageset* pages, list_head& slabs) const;
     std::size_t slab_pages(unsigned order) const;
@@ -215,7 +216,7 @@ struct object_position
 object_position locate(const void* address, const page& of_address);
 
 /// The same of an object that is known.
-object_position position_of(const object_place& place);
+object_position position_of(page& head, unsigned index);
 
 /// Is the object free in its slab, or parked?  Objects in sheaves are not.  Takes the node's lock.
 bool is_free(const object_position& at);

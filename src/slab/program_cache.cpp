@@ -200,7 +200,7 @@ void program_cache::for_each_out(void (*fn)(void*, void*), void* argument) const
                     continue;
                 for (unsigned i = 0; i < objects_in(head.order); ++i) {
                     if ((bitmap_word(head, i) & bit_in_word(i)) == 0)
-                        fn(argument, position_of({&head, i}).object);
+                        fn(argument, position_of(head, i).object);
                 }
             }
         }

@@ -151,28 +151,37 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std
 
     char* const first = head.start + head.colour * malloc_alignment;
     const unsigned words = (objects_in(head.order) + 63) / 64;
+    const char* held = first;     // from here on
+    const char* held_end = first; // to here the pages hold memory
     unsigned n = 0;
     for (unsigned w = 0; w < words && n < want; ++w) {
         std::uint64_t& word = bitmap_word(head, w * 64);
-        while (word != 0 && n < want) {
-            const unsigned index = w * 64 + lowest_bit(word);
-            char* object = first + std::size_t{index} * size_;
-            const auto from = static_cast<std::size_t>(object - block.start) >> page_shift;
-            const auto end =
-                (static_cast<std::size_t>(object + size_ - 1 - block.start) >> page_shift) + 1;
-            if (block.dirty.find(from, end, false) != end) {
-                if (use.nr_opened != 0)
-                    return n;
-                const std::size_t most = end + ahead < end_page ? end + ahead : end_page;
-                use.nr_opened = block.dirty.find(end, most, true) - from;
-                use.opened = block.start + (from << page_shift);
-                block.dirty.set(from, use.nr_opened);
+        std::uint64_t bits = word;
+        while (bits != 0 && n < want) {
+            char* object = first + std::size_t{w * 64 + lowest_bit(bits)} * size_;
+            if (object < held || object + size_ > held_end) {
+                const auto from = static_cast<std::size_t>(object - block.start) >> page_shift;
+                const auto end =
+                    (static_cast<std::size_t>(object + size_ - 1 - block.start) >> page_shift) + 1;
+                if (block.dirty.find(from, end, false) != end) {
+                    if (use.nr_opened != 0)
+                        break;
+                    const std::size_t most = end + ahead < end_page ? end + ahead : end_page;
+                    use.nr_opened = block.dirty.find(end, most, true) - from;
+                    use.opened = block.start + (from << page_shift);
+                    block.dirty.set(from, use.nr_opened);
+                }
+                held = block.start + (from << page_shift);
+                held_end = block.start + (block.dirty.find(end, end_page, false) << page_shift);
             }
             objects[n++] = object;
-            word &= word - 1;
-            --head.nr_free;
+            bits &= bits - 1;
         }
+        word = bits;
+        if (bits != 0)
+            break;
     }
+    head.nr_free = static_cast<std::uint16_t>(head.nr_free - n);
     return n;
 }
 
@@ -196,12 +205,11 @@ object_position locate(const void* address, const page& of_address)
     return at;
 }
 
-object_position position_of(const object_place& place)
+object_position position_of(page& head, unsigned index)
 {
-    page& head = *place.head;
     const kmem_cache& cache = cache_numbered(head.cache);
-    char* object = head.start + head.colour * malloc_alignment + place.index * cache.size();
-    return {&head, &cache, object, 0, place.index, true};
+    char* object = head.start + head.colour * malloc_alignment + index * cache.size();
+    return {&head, &cache, object, 0, index, true};
 }
 
 bool is_free(const object_position& at)
