@@ -263,10 +263,10 @@ bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class)
 {
     const std::size_t bytes = sheaf_bytes(cache);
     const std::size_t kept = full_[size_class].size();
-    const std::size_t most = share_of(thread_bytes_min) + regretted_bytes_;
-    if (size_class == 0 || kept >= thread_class_sheaves_max || (kept + 1) * bytes > most / 2)
+    if (size_class == 0 || kept >= thread_class_sheaves_max ||
+        (kept + 1) * bytes > share_of(thread_class_bytes_min) + regretted_bytes_)
         return false;
-    while (full_bytes_ + bytes > most) {
+    while (full_bytes_ + bytes > share_of(thread_bytes_min) + regretted_bytes_) {
         if (!evict_for(size_class))
             return false;
     }

@@ -35,19 +35,19 @@ TEST_CASE("a thread keeps more of what it gave back and needed again, up to a pa
 
     allocate_and_free(3 * mib);
     const std::size_t first = bytes_kept();
-    CHECK(first <= thread_bytes_min + sheaf_bytes_max);
+    CHECK(first <= thread_class_bytes_min + sheaf_bytes_max);
     for (int i = 0; i < 6; ++i)
         allocate_and_free(3 * mib);
     const std::size_t later = bytes_kept();
     CHECK(later > 2 * first);
-    CHECK(later <= (thread_bytes_min + thread_bytes_max) / 2 + sheaf_bytes_max);
+    CHECK(later <= thread_class_bytes_min + thread_bytes_max + sheaf_bytes_max);
 
     SECTION("until it is drained")
     {
         drain_all_threads();
         CHECK(bytes_kept() <= sheaf_bytes_max);
         allocate_and_free(3 * mib);
-        CHECK(bytes_kept() <= thread_bytes_min + sheaf_bytes_max);
+        CHECK(bytes_kept() <= thread_class_bytes_min + sheaf_bytes_max);
     }
     SECTION("though not of a size that is freed once and for all")
     {
@@ -57,6 +57,6 @@ TEST_CASE("a thread keeps more of what it gave back and needed again, up to a pa
             object = heap::malloc(size);
         for (void* object : objects)
             heap::free(object);
-        CHECK(bytes_kept() <= thread_bytes_min + sheaf_bytes_max);
+        CHECK(bytes_kept() <= thread_class_bytes_min + sheaf_bytes_max);
     }
 }
