@@ -26,6 +26,7 @@ set(BUDDYSLAB_SOURCES
     src/arena/arena.cpp
     src/arena/class_map.cpp
     src/arena/low_memory.cpp
+    src/arena/huge_pages.cpp
     src/arena/mem_section.cpp
     src/arena/memblock.cpp
     src/arena/node.cpp

@@ -113,8 +113,7 @@ bool grow_by(std::size_t nr_blocks, std::uint8_t zone, unsigned node)
         host::unmap(start, size);
         return false;
     }
-    const std::size_t before = mapped_bytes.load(std::memory_order_relaxed);
-    host::advise_huge(start, size, before >= param.huge_pages_from);
+    host::advise_huge(start, size, false);
     bind_to_node(start, size, node);
     if (publish_arena(start, nr_blocks, zone) == nullptr) {
         host::unmap(start, size);
@@ -243,6 +242,7 @@ void take_offline(pageblock& block)
     VM_BUG_ON(block.state != pageblock_state::offline);
     clear_owner(block.start, 1);
     host::unmap(block.start, pageblock_size);
+    block.huge.store(huge_advice::none, std::memory_order_relaxed);
     host::discard(block.mem_map, pages_per_pageblock * sizeof(page));
     offline_bytes.fetch_add(pageblock_size, std::memory_order_relaxed);
     mutex_guard guard(arena_lock);

@@ -17,6 +17,7 @@
 #include "base/list.hpp"
 #include "config/limits.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -113,6 +114,14 @@ enum class pageblock_state : std::uint8_t
     online,  ///< its pages are in the zone's care
 };
 
+/// What the kernel was asked for a pageblock: huge pages or not (huge_pages.hpp).
+enum class huge_advice : std::uint8_t
+{
+    none,  ///< no huge pages
+    due,   ///< they are to be asked for
+    given, ///< they were
+};
+
 struct pageblock
 {
     // --- arena: constant once the pageblock is made
@@ -136,8 +145,11 @@ struct pageblock
     bitmap<pages_per_pageblock> free_pages; ///< the same, page by page
 
     // --- whoever owns the page; the zone for free ones
-    /// Pages that may hold memory.  A clear bit promises: not resident, reads as zeros.
+    /// Pages that may hold memory.  A clear bit promises: reads as zeros, and is not resident unless as the
+    /// rest of a huge page.
     bitmap<pages_per_pageblock, bitmap_access::shared> dirty;
+
+    std::atomic<huge_advice> huge;
 };
 
 inline page& page_of(const pageblock& block, const void* address)

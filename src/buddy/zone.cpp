@@ -3,6 +3,7 @@
 #include "arena/arena.hpp"
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
+#include "config/params.hpp"
 
 #include <cstddef>
 
@@ -122,6 +123,9 @@ char* zone::take_from(pageblock& block, unsigned order, residency kind, migrate_
     if (is_wholly_free(block)) {
         unlink(block); // its lists change with its type
         block.type = type;
+        if (type == migrate_type::slab && block.nr_dirty_free == 0 &&
+            counts_.nr_online << pageblock_shift >= param.huge_pages_from)
+            block.huge.store(huge_advice::due, std::memory_order_relaxed);
     }
     if (lowest_bit(block.orders_free[static_cast<unsigned>(kind)] >> order) != 0)
         ++counts_.nr_splits;

@@ -16,6 +16,7 @@
 #include "slab/kmem_cache.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/huge_pages.hpp"
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
@@ -72,12 +73,14 @@ void populate(const page_use& use)
     if (use.nr_opened == 0)
         return;
     VM_BUG_ON(!lockdep::holds_nothing());
-    if (pageblock_of(use.opened).nr_given != 0) [[unlikely]] {
+    pageblock& block = pageblock_of(use.opened);
+    const bool is_huge = ask_for_huge_pages(block);
+    if (block.nr_given != 0) [[unlikely]] {
         zone& home = home_of(use.opened);
         mutex_guard guard(home.lock);
         home.note_filled(use.opened, use.nr_opened);
     }
-    if (use.nr_opened > 1)
+    if (use.nr_opened > 1 && !is_huge)
         host::populate(use.opened, use.nr_opened << page_shift);
 }
 

@@ -222,7 +222,7 @@ bool relocate(vm_area& area, std::size_t size)
     if (!reserve_addresses(next, size, pageblock_size))
         return false;
     // What grows like this is filled from its start on.
-    area.wants_huge_pages = area.wants_huge_pages || size >= param.huge_pages_from;
+    area.wants_huge_pages = area.wants_huge_pages || size >= param.huge_windows_from;
     if (area.wants_huge_pages)
         host::advise_huge(next.start, next.reserved, true);
     next.committed = used;
@@ -269,7 +269,7 @@ vm_area* make_vm_area(const vm_area_request& request)
         return make_vm_area(fresh);
     }
     area->committed = area->lent_end;
-    area->wants_huge_pages = request.is_dense && request.size >= param.huge_pages_from;
+    area->wants_huge_pages = request.is_dense && request.size >= param.huge_windows_from;
     if (area->wants_huge_pages)
         host::advise_huge(area->start + area->lent_end, area->reserved - area->lent_end, true);
     if (!commit(*area, request.size) || !set_owner(area->start, nr_slots(area->reserved), area)) {

@@ -57,7 +57,8 @@ TEST_CASE("a size used for the first time needs no memory but free pages")
         const std::vector<void*> object = take(kmalloc_cache(c), 1);
         if (c == 1) // the arena and its tables are there
             mapped = memblock_mapped();
-        const object_position node = position(kmalloc_cache(c).node(current_shard()));
+        const unsigned shard = position(object[0]).head->shard;
+        const object_position node = position(kmalloc_cache(c).node(shard));
         CHECK(node.cache == &cache_for(own_cache::node));
         flush(kmalloc_cache(c), object);
     }
