@@ -219,6 +219,18 @@ char* zone::alloc_block(unsigned order, migrate_type type)
     return take_from(*block, order, residency::clean, type);
 }
 
+unsigned zone::resident_order(unsigned least, unsigned most)
+{
+    for (unsigned order = nr_page_orders; order-- > least;) {
+        for (auto& of_type : lists_) {
+            const list_head& list = of_type[static_cast<unsigned>(residency::resident)][order];
+            if (!list.is_empty())
+                return order < most ? order : most;
+        }
+    }
+    return most;
+}
+
 void zone::add_block(pageblock& block)
 {
     block.state = pageblock_state::online;

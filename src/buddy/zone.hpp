@@ -74,6 +74,10 @@ public:
     /// has one and the arenas have no further pageblock.
     char* alloc_block(unsigned order, migrate_type type) BSL_TSA(requires_capability(lock));
 
+    /// The largest order from `least` to `most` of which there is a block that holds memory; `most` if there
+    /// is none of them.
+    unsigned resident_order(unsigned least, unsigned most) BSL_TSA(requires_capability(lock));
+
     /// Any `pages` pages of one pageblock that follow each other, wherever they start: where they need
     /// the fewest page faults and fit best.
     char* alloc_run(std::size_t pages, run_fit fit) BSL_TSA(requires_capability(lock));

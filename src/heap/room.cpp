@@ -131,6 +131,7 @@ void keep_balance(thread_heap* mine)
         balance_holes();
     if (memory_is_short()) [[unlikely]]
         keep_above_low();
+    let_windows_give_way();
     if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
         return nr_nodes() == 1 ? balance(zone_normal) : for_each_malloc_zone(balance);
     if (!age(zone_normal))

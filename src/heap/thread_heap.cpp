@@ -141,13 +141,21 @@ void* thread_heap::alloc(const kmem_cache& cache, bool& zeros)
 void* thread_heap::take(const kmem_cache& cache, page_use& use)
 {
     mutex_guard guard(lock);
-    if (cache.is_single()) // a sheaf would only hold what is about to be handed out
+    if (cache.is_single()) { // a sheaf would only hold what is about to be handed out
+        const std::size_t resident = zone_of_node(node()).counts().nr_dirty_large << page_shift;
+        if (large_bytes_ != 0 && resident < cache.size())
+            give_up_large();
         return cache.refill_single(current_shard(), run_fit::tight, use.zeros);
+    }
     bin* mine = bin_for(cache);
     if (mine == nullptr)
         return nullptr;
     void* object = mine->pop();
-    return object != nullptr ? object : refill(cache, *mine, use);
+    if (object == nullptr)
+        object = refill(cache, *mine, use);
+    if (use.nr_opened != 0 && large_bytes_ != 0) // the next pages are to come from there
+        give_up_large();
+    return object;
 }
 
 void* thread_heap::alloc_roomy(unsigned size_class)
@@ -376,8 +384,7 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
             return false;
         if (large_bytes_ + size > limit && large_bytes_ != 0) {
             mutex_guard guard(lock);
-            drain_large(); // what was freed last is what is asked for next
-            large_bytes_ = 0;
+            give_up_large(); // what was freed last is what is asked for next
         }
     }
     // Others only take what is in the slot, so an empty one stays empty.
@@ -387,6 +394,13 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
     slot.store(object, std::memory_order_release);
     large_bytes_ += size;
     return true;
+}
+
+/// By the owner: the pages serve something else before others are touched.
+void thread_heap::give_up_large()
+{
+    drain_large();
+    large_bytes_ = 0;
 }
 
 void thread_heap::drain_large()
@@ -435,8 +449,7 @@ void thread_heap::drain()
 void thread_heap::drain_to_bins()
 {
     mutex_guard guard(lock);
-    drain_large();
-    large_bytes_ = 0;
+    give_up_large();
     drain_frames();
     drain_stacks();
 }

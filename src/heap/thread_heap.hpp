@@ -159,6 +159,7 @@ private:
     void drain_programs() BSL_TSA(requires_capability(lock));
     void steal_programs() BSL_TSA(requires_capability(lock));
     void drain_large() BSL_TSA(requires_capability(lock));
+    void give_up_large() BSL_TSA(requires_capability(lock));
     std::size_t count_large_bytes() const;
     void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
     void give_frames(void* const* frames, unsigned n, unsigned order)

@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/probe.hpp"
+#include "buddy/zone_table.hpp"
 #include "config/params.hpp"
 #include "host/vm.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -32,12 +33,18 @@ constexpr std::size_t slack_part = 8;
 constexpr std::size_t resident_part_min = 4;
 constexpr std::size_t resident_part_min_zeroed = 2;
 
+/// The cache gives way once the heap has grown by this part of it.
+constexpr std::size_t growth_part = 2;
+
 /// Bounds the search, whatever small sizes windows were shrunk to.
 constexpr std::size_t cached_windows_max = 64;
 
 /// The front was freed last.
 constinit list_head cached_windows BSL_TSA(guarded_by(vmalloc_lock));
 constinit vmalloc_counts counts BSL_TSA(guarded_by(vmalloc_lock)){};
+
+/// The cache stays until the heap has used so many pages at once.
+constinit std::atomic<std::size_t> stays_up_to{SIZE_MAX};
 
 vm_area* area_of(list_head* node)
 {
@@ -104,6 +111,14 @@ void remove_live(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
     counts.vmas -= nr_vmas(area);
 }
 
+/// The cache has been of use, or has changed.
+void note_cached() BSL_TSA(requires_capability(vmalloc_lock))
+{
+    const std::size_t growth = part_of(counts.cached_bytes, growth_part) >> page_shift;
+    const std::size_t most = zone_normal.counts().nr_used_peak + growth;
+    stays_up_to.store(counts.cached == 0 ? SIZE_MAX : most, std::memory_order_relaxed);
+}
+
 void insert_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
 {
     area.state = vm_area_state::cached;
@@ -111,6 +126,7 @@ void insert_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
     ++counts.cached;
     counts.cached_bytes += area.size;
     counts.vmas += nr_vmas(area);
+    note_cached();
 }
 
 void remove_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
@@ -120,6 +136,7 @@ void remove_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
     --counts.cached;
     counts.cached_bytes -= area.size;
     counts.vmas -= nr_vmas(area);
+    note_cached();
 }
 
 /// The largest cached window whose resident part is between the bounds and that `accept`s.
@@ -369,6 +386,13 @@ void age_windows()
             return;
     }
     release_windows(0);
+}
+
+void let_windows_give_way()
+{
+    if (zone_normal.counts().nr_used_peak > stays_up_to.load(std::memory_order_relaxed))
+        [[unlikely]]
+        release_windows(0);
 }
 
 std::size_t release_windows(std::size_t keep_bytes)

@@ -85,6 +85,10 @@ std::size_t release_windows(std::size_t keep_bytes);
 /// Called once per decay interval: what the cache did not serve anybody with leaves it.
 void age_windows();
 
+/// Called on the way of slow paths: the cache is there to save page faults, but where the heap itself grows by
+/// half of it without a window of it being used again, it has cost as many, and goes.
+void let_windows_give_way();
+
 struct vmalloc_counts
 {
     std::size_t made;     ///< windows made new, since the start

@@ -50,6 +50,12 @@ public:
         return zone_.take_resident(type, min_order, order);
     }
 
+    unsigned resident_order(unsigned least, unsigned most)
+    {
+        bsl::mutex_guard guard(zone_.lock);
+        return zone_.resident_order(least, most);
+    }
+
     bool extend_run(char* end, std::size_t pages)
     {
         bsl::mutex_guard guard(zone_.lock);

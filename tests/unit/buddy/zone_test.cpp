@@ -182,6 +182,20 @@ TEST_CASE("resident blocks can be picked out, the largest first")
     CHECK(z.counts().nr_dirty_small == 0);
 }
 
+TEST_CASE("the order of a block that holds memory already can be asked for")
+{
+    own_zone z;
+    CHECK(z.resident_order(0, 4) == 4); // there is none
+    char* at = z.alloc(4, migrate_type::slab);
+    z.free_dirty(at + 2 * bytes_per_page, 2); // of pages 2 and 3
+    CHECK(z.resident_order(0, 4) == 1);
+    CHECK(z.resident_order(1, 4) == 1);
+    CHECK(z.resident_order(2, 4) == 4); // none that is large enough
+    z.free_dirty(at + 8 * bytes_per_page, 8);
+    CHECK(z.resident_order(0, 4) == 3);
+    CHECK(z.resident_order(0, 2) == 2); // a larger one can be split
+}
+
 TEST_CASE("a run of pages goes where it fits best, at any page")
 {
     own_zone z;

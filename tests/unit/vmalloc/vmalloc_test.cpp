@@ -106,6 +106,28 @@ TEST_CASE("the cache is bounded by bytes, the oldest window leaves it first")
     validate_everything();
 }
 
+TEST_CASE("cached windows give way to a heap that grows by half of them without using them again")
+{
+    const auto grow = [](std::size_t bytes) {
+        for (std::size_t n = 0; n < bytes; n += pageblock_size)
+            REQUIRE(alloc_block(max_page_order) != nullptr);
+        let_windows_give_way();
+    };
+    void* p = vmalloc(32 * mib, 16, false);
+    fill(p, 32 * mib, 3);
+    vfree(window_of(p), p);
+    grow(12 * mib);
+    CHECK(counts_of_vmalloc().cached_bytes == 32 * mib);
+    p = vmalloc(32 * mib, 16, false); // it is of use, and may stay for as much again
+    CHECK(resident_pages(p, 32 * mib) == 32 * mib / bytes_per_page);
+    vfree(window_of(p), p);
+    grow(12 * mib);
+    CHECK(counts_of_vmalloc().cached_bytes == 32 * mib);
+    grow(8 * mib);
+    CHECK(counts_of_vmalloc().cached_bytes == 0);
+    validate_everything();
+}
+
 TEST_CASE("a window grows to many times its size in small steps and keeps its contents")
 {
     std::size_t size = 5 * mib;
