@@ -35,6 +35,15 @@ function(bsl_unit_test room)
     add_executable(${target} ${ARGN})
     buddyslab_compile_test(${target})
     target_link_libraries(${target} PRIVATE buddyslab_objects buddyslab_test_main)
+    # Catch2's header takes longer than most tests that include it: it is compiled once for all rooms.
+    get_property(owner GLOBAL PROPERTY buddyslab_catch_owner)
+    if(owner)
+        target_precompile_headers(${target} REUSE_FROM ${owner})
+    else()
+        target_precompile_headers(${target} PRIVATE
+            $<$<COMPILE_LANGUAGE:CXX>:<catch2/catch.hpp$<ANGLE-R>>)
+        set_property(GLOBAL PROPERTY buddyslab_catch_owner ${target})
+    endif()
     catch_discover_tests(${target}
         TEST_PREFIX ${preset}.unit.${room}.
         PROPERTIES LABELS unit TIMEOUT 300)
