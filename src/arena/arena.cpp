@@ -151,6 +151,7 @@ bool regain_block(std::uint8_t zone, unsigned node)
     void* at = host::map(block->start, pageblock_size);
     const bool regain = at == block->start && set_owner(block->start, 1, block);
     if (regain) {
+        host::advise_huge(at, pageblock_size, false);
         name_mapping(at, pageblock_size, name_of_arenas);
         bind_to_node(at, pageblock_size, node);
     }

@@ -85,12 +85,9 @@ inline constexpr unsigned sheaf_capacity_max = sheaf_size / sizeof(void*) - shea
 /// Bytes of objects that one sheaf may hold (at least one object).
 inline constexpr std::size_t sheaf_bytes_max = 32 * kib;
 
-/// Full sheaves that a thread keeps besides those in its bins: of one class, and of all.  More of either
-/// where it needs again what it gave back, up to this part of the most memory that was ever in use.
-inline constexpr std::size_t thread_class_bytes_min = 256 * kib;
-inline constexpr std::size_t thread_bytes_min = 512 * kib;
-inline constexpr std::size_t thread_bytes_max = 4 * mib;
-inline constexpr std::size_t thread_part = 8;
+/// Full sheaves that a thread keeps besides those in its bins: of one class, and of all.
+inline constexpr std::size_t thread_class_bytes_max = 256 * kib;
+inline constexpr std::size_t thread_bytes_max = 512 * kib;
 inline constexpr unsigned thread_class_sheaves_max = 128;
 
 /// The sheaf in a thread's bin holds at least so much, however many threads there are.

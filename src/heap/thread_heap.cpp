@@ -4,9 +4,7 @@
 #include "slab/debug.hpp"
 #include "slab/program_cache.hpp"
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
 
 namespace bsl
 {
@@ -205,7 +203,6 @@ void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
     void* objects[sheaf_capacity_max];
     pages_.set_bound(share_of(pageset_order_bytes_max));
     const unsigned n = cache.refill(&pages_, shard, objects, want, use);
-    regret(cache, n);
     if (spent != nullptr) {
         reset(*spent, room);
         if (n > 1)
@@ -228,28 +225,6 @@ bool thread_heap::deserves_sheaf(unsigned size_class)
     return false;
 }
 
-/// A sheaf that there is no room for goes back to the slabs.
-void thread_heap::evict(const kmem_cache& cache, sheaf& s)
-{
-    flush(cache, s);
-    std::uint8_t& n = evicted_[cache.size_class()];
-    n = static_cast<std::uint8_t>(n + unsigned{n != UINT8_MAX});
-}
-
-/// Objects of a class come from slabs: had a sheaf of it stayed, they need not.
-void thread_heap::regret(const kmem_cache& cache, unsigned nr_objects)
-{
-    std::uint8_t& n = evicted_[cache.size_class()];
-    if (n == 0 || cache.size_class() == 0) [[likely]]
-        return;
-    --n;
-    const std::size_t part =
-        (zone_of_node(node()).counts().nr_used_peak << page_shift) / thread_part;
-    const std::size_t most = share_of(part < thread_bytes_max ? part : thread_bytes_max);
-    const std::size_t more = regretted_bytes_ + nr_objects * cache.size();
-    regretted_bytes_ = more < most ? more : most;
-}
-
 /// Gives a full sheaf of another class back, one class after the other until it has none.  False when no
 /// other class has one.
 bool thread_heap::evict_for(unsigned size_class)
@@ -257,7 +232,7 @@ bool thread_heap::evict_for(unsigned size_class)
     for (unsigned i = 0; i < nr_slab_classes; ++i) {
         sheaf* s = next_victim_ == size_class ? nullptr : pop_full(next_victim_);
         if (s != nullptr) {
-            evict(kmalloc_cache(next_victim_), *s);
+            flush(kmalloc_cache(next_victim_), *s);
             put_spare(s);
             return true;
         }
@@ -272,9 +247,9 @@ bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class)
     const std::size_t bytes = sheaf_bytes(cache);
     const std::size_t kept = full_[size_class].size();
     if (size_class == 0 || kept >= thread_class_sheaves_max ||
-        (kept + 1) * bytes > share_of(thread_class_bytes_min) + regretted_bytes_)
+        (kept + 1) * bytes > share_of(thread_class_bytes_max))
         return false;
-    while (full_bytes_ + bytes > share_of(thread_bytes_min) + regretted_bytes_) {
+    while (full_bytes_ + bytes > share_of(thread_bytes_max)) {
         if (!evict_for(size_class))
             return false;
     }
@@ -314,7 +289,7 @@ void thread_heap::put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
     kmem_cache_node* node = cache.node(current_shard());
     if (node != nullptr && node->sheaves.put_full(full, barn_room(cache), room))
         return;
-    evict(cache, full);
+    flush(cache, full);
     room = &full;
 }
 
@@ -427,8 +402,6 @@ void thread_heap::drain_stacks()
     while (sheaf* s = spare_.pop())
         cache_for(own_cache::sheaf).free_one(s);
     pages_.drain();
-    regretted_bytes_ = 0;
-    std::fill(std::begin(evicted_), std::end(evicted_), 0);
 }
 
 void thread_heap::drain()

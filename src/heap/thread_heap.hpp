@@ -8,8 +8,7 @@
 ///
 ///     bin (one sheaf) <-> full sheaves of the thread <-> barn <-> slabs
 ///
-/// What the stacks may hold is bounded by bytes, less per thread when there are many, and more where a
-/// thread needs again what it gave back to slabs for want of room (decision 0021).
+/// What the stacks may hold is bounded by bytes, less per thread when there are many (decision 0021).
 ///
 /// A thread starts without a heap: its bins are no_bins, dummies all of them.  It gets one at its
 /// first allocation (boot.hpp) and gives it back at its end; before and after it allocates straight
@@ -146,8 +145,6 @@ private:
         BSL_TSA(requires_capability(lock));
     bool keeps_another(const kmem_cache& cache, unsigned size_class)
         BSL_TSA(requires_capability(lock));
-    void evict(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
-    void regret(const kmem_cache& cache, unsigned nr_objects) BSL_TSA(requires_capability(lock));
     bool evict_for(unsigned size_class) BSL_TSA(requires_capability(lock));
     void push_full(unsigned size_class, sheaf& s) BSL_TSA(requires_capability(lock));
     sheaf* pop_full(unsigned size_class) BSL_TSA(requires_capability(lock));
@@ -178,9 +175,7 @@ private:
 
     thread_bins bins_;
     sheaf_stack full_[nr_slab_classes];
-    std::size_t full_bytes_ = 0;                 ///< of objects in those
-    std::size_t regretted_bytes_ = 0;            ///< that it may keep above the least
-    std::uint8_t evicted_[nr_slab_classes] = {}; ///< sheaves of each class, not yet regretted
+    std::size_t full_bytes_ = 0; ///< of objects in those
     std::uint8_t next_victim_ = 0;
     std::uint8_t node_ = 0; ///< that the thread was on when it last looked
     sheaf_stack spare_;     ///< empty sheaves, of any class

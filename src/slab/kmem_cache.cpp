@@ -267,9 +267,10 @@ void kmem_cache::put_objects(unsigned shard, void* const* objects, const object_
     while (runs->of != nullptr) {
         page& head = *runs->of;
         const unsigned begin = runs->begin;
+        const bool is_here = runs->shard == shard;
         while ((++runs)->of == &head) {
         }
-        if (head.shard == shard)
+        if (is_here)
             put_run(home, head, objects + begin, runs->begin - begin, emptied);
     }
 }
@@ -301,9 +302,9 @@ unsigned make_runs(void* const* objects, unsigned n, object_run* runs)
         last = pfn;
         page* p = virt_to_page(objects[i]);
         prefetch(p);
-        runs[nr_runs++] = {p, i};
+        runs[nr_runs++] = {p, i, 0};
     }
-    runs[nr_runs] = {nullptr, n};
+    runs[nr_runs] = {nullptr, n, 0};
     return nr_runs;
 }
 
@@ -326,8 +327,10 @@ std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_run* run
         prefetch(runs[r].of);
     }
     std::uint32_t shards = 0;
-    for (unsigned r = 0; r < nr_runs; ++r)
-        shards |= 1u << runs[r].of->shard;
+    for (unsigned r = 0; r < nr_runs; ++r) {
+        runs[r].shard = runs[r].of->shard;
+        shards |= 1u << runs[r].shard;
+    }
     return shards;
 }
 

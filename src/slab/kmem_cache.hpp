@@ -81,6 +81,8 @@ struct object_run
 {
     page* of; ///< the page's, later its slab's; nullptr behind the last run
     unsigned begin;
+    unsigned
+        shard; ///< of the slab: not to be asked of it when its objects may have been given back
 };
 
 class kmem_cache
