@@ -149,6 +149,8 @@ struct pageblock
     /// rest of a huge page.
     bitmap<pages_per_pageblock, bitmap_access::shared> dirty;
 
+    /// `due` is the zone's to write, as the block's first page is taken; the steps from there belong to the thread
+    /// that exchanges the value, under no lock (huge_pages.hpp).
     std::atomic<huge_advice> huge;
 };
 

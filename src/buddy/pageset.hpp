@@ -23,6 +23,12 @@ public:
     /// A block of 2^order pages, aligned to its size; nullptr when the zone has none.
     char* alloc(zone& from, unsigned order, migrate_type type);
 
+    /// Is there a block to be had without the zone's lock?
+    bool has(const zone& from, unsigned order) const
+    {
+        return order < nr_pageset_orders && home_ == &from && orders_[order].count != 0;
+    }
+
     /// Gives back a run of pages that lies in one block of the buddy system.
     void free(zone& to, char* start, std::size_t pages);
 

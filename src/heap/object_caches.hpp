@@ -35,8 +35,8 @@ void* cache_alloc_atomic(const program_cache& cache) noexcept;
     if (!page_classes.covers(object)) [[unlikely]]
         return cache_free_slow(cache, object);
     const std::size_t map_class = page_classes.lookup_covered(object);
-    if (static_cast<std::uint8_t>(map_class) != cache.map_class())
-        [[unlikely]] // in memory, as a byte
+    // Cast: compare with the byte in memory.
+    if (static_cast<std::uint8_t>(map_class) != cache.map_class()) [[unlikely]]
         return cache_free_slow(cache, object);
     // An object is there to be freed, so this thread has bins, if only no_bins.
     if (!this_thread.bins->of_class[map_class].push(object)) [[unlikely]]

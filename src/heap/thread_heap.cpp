@@ -140,8 +140,8 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 {
     mutex_guard guard(lock);
     if (cache.is_single()) { // a sheaf would only hold what is about to be handed out
-        const std::size_t resident = zone_of_node(node()).counts().nr_dirty_large << page_shift;
-        if (large_bytes_ != 0 && resident < cache.size())
+        if (large_bytes_ != 0 &&
+            zone_of_node(node()).counts().nr_dirty_large << page_shift < cache.size())
             give_up_large();
         return cache.refill_single(current_shard(), run_fit::tight, use.zeros);
     }

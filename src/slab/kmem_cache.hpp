@@ -149,7 +149,7 @@ public:
 
 protected:
     kmem_cache_node* make_node(unsigned shard) const;
-    unsigned choose_order(unsigned shard, unsigned nr_slabs) const;
+    unsigned choose_order(const pageset* pages, unsigned shard, unsigned nr_slabs) const;
     page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const;
     void choose_colour(kmem_cache_node& home, page& slab) const
         BSL_TSA(requires_capability(home.lock));

@@ -44,14 +44,14 @@ char* take_pages(const kmem_cache& of, pageset* pages, unsigned shard, unsigned 
 } // namespace
 
 /// Slabs grow with their number, but a smaller one in memory that is there comes before a larger one in memory
-/// that is not.
-unsigned kmem_cache::choose_order(unsigned shard, unsigned nr_slabs) const
+/// that is not.  What the thread holds needs no look into the zone.
+unsigned kmem_cache::choose_order(const pageset* pages, unsigned shard, unsigned nr_slabs) const
 {
     const unsigned grown = order_min_ + ilog2(1 + nr_slabs / 2);
     const unsigned most = grown < order_max_ ? grown : order_max_;
-    if (most == order_min_)
-        return most;
     zone& from = zone_of_node(node_of_shard(shard));
+    if (most == order_min_ || (pages != nullptr && pages->has(from, most)))
+        return most;
     mutex_guard guard(from.lock);
     return from.resident_order(order_min_, most);
 }
@@ -60,7 +60,7 @@ unsigned kmem_cache::choose_order(unsigned shard, unsigned nr_slabs) const
 page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const
 {
     // A slab of one object is any run of pages; its first page describes it alone.
-    unsigned order = is_single() ? 0 : choose_order(shard, nr_slabs);
+    unsigned order = is_single() ? 0 : choose_order(pages, shard, nr_slabs);
     if (number_ >= nr_caches && !to_program_cache(*this).charge(slab_pages(order))) {
         order = is_single() ? 0 : order_min_; // the last ones of a limited cache are small again
         if (!to_program_cache(*this).charge(slab_pages(order)))

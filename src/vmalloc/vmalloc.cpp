@@ -390,8 +390,8 @@ void age_windows()
 
 void let_windows_give_way()
 {
-    if (zone_normal.counts().nr_used_peak > stays_up_to.load(std::memory_order_relaxed))
-        [[unlikely]]
+    const std::size_t stays = stays_up_to.load(std::memory_order_relaxed);
+    if (zone_normal.counts().nr_used_peak > stays) [[unlikely]]
         release_windows(0);
 }
 

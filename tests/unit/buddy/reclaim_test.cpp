@@ -33,17 +33,6 @@ std::size_t bytes_returned()
     return totals_of_reclaim().bytes;
 }
 
-/// Restores what the test changes.
-class with_params
-{
-public:
-    with_params() : saved_(param) {}
-    ~with_params() { param = saved_; }
-
-private:
-    params saved_;
-};
-
 } // namespace
 
 TEST_CASE("reclaimed pages hold no memory any more, and the system has it")
