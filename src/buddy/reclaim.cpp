@@ -181,10 +181,8 @@ void give_back(zone& of, bool large, std::size_t keep)
 
 void keep_bound(zone& of, bool large)
 {
-    if (dirty_pages(of, large) <= bound_now(of, large) >> page_shift) [[likely]]
+    if (!exceeds_bound(of, large, dirty_pages(of, large) << page_shift)) [[likely]]
         return;
-    learn(of);
-    of.regrets[large].was_used.store(true, std::memory_order_relaxed);
     // Below the bound by an eighth, so that the next free does not come here again.
     const std::size_t bound = bound_now(of, large);
     give_back(of, large, bound - bound / 8);
@@ -214,6 +212,15 @@ void forget(regret& r)
 }
 
 } // namespace
+
+bool exceeds_bound(zone& of, bool large, std::size_t bytes)
+{
+    if (bytes <= bound_now(of, large)) [[likely]]
+        return false;
+    learn(of);
+    of.regrets[large].was_used.store(true, std::memory_order_relaxed);
+    return bytes > bound_now(of, large);
+}
 
 void balance(zone& of)
 {

@@ -32,6 +32,9 @@ std::size_t reclaim_pages(zone& from, bool large, std::size_t keep);
 /// Bytes of free resident memory of that kind that may be kept just now.
 std::size_t bound_now(const zone& of, bool large);
 
+/// Is so much of that kind more than may be kept, even after a look at what was given back and taken again?
+bool exceeds_bound(zone& of, bool large, std::size_t bytes);
+
 /// Keeps the zone within its bounds.  Cheap when there is nothing to do; no lock may be held.
 void balance(zone& of);
 

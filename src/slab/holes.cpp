@@ -203,7 +203,7 @@ void balance_holes()
     const std::size_t settled = settled_bytes.load(std::memory_order_relaxed);
     if (free < settled)
         settled_bytes.store(free, std::memory_order_relaxed);
-    else if (free - settled > bound_now(zone_normal, false))
+    else if (exceeds_bound(zone_normal, false, free - settled))
         discard_all_holes();
 }
 

@@ -1,9 +1,9 @@
 #include "unit/buddy/own_zone.hpp"
 #include "unit/memory.hpp"
+#include "unit/params.hpp"
 
 #include "arena/huge_pages.hpp"
 #include "buddy/reclaim.hpp"
-#include "config/params.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstring>

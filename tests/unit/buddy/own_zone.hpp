@@ -1,25 +1,13 @@
 #pragma once
 
-/// A zone for one test: the arenas are the process's, the zone is not; and parameters for one test.
+/// A zone for one test: the arenas are the process's, the zone is not.
 
 #include "arena/arena.hpp"
 #include "arena/mem_section.hpp"
 #include "buddy/zone.hpp"
-#include "config/params.hpp"
 
 #include <cstddef>
 #include <cstdlib>
-
-/// Restores what the test changes.
-class with_params
-{
-public:
-    with_params() : saved_(bsl::param) {}
-    ~with_params() { bsl::param = saved_; }
-
-private:
-    bsl::params saved_;
-};
 
 class own_zone
 {

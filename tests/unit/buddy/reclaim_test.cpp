@@ -1,8 +1,8 @@
 #include "unit/buddy/own_zone.hpp"
 #include "unit/memory.hpp"
+#include "unit/params.hpp"
 
 #include "buddy/reclaim.hpp"
-#include "config/params.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstring>

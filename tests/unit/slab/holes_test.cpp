@@ -1,4 +1,5 @@
 #include "unit/memory.hpp"
+#include "unit/params.hpp"
 #include "unit/slab/objects.hpp"
 
 #include "arena/mem_section.hpp"
@@ -58,4 +59,37 @@ TEST_CASE("free pages inside slabs are given back, and nothing else is")
         all &= object[0] == 5 && object[511] == 5;
     CHECK(all);
     cache.validate();
+}
+
+TEST_CASE("holes that are filled again and again stay, where no page between slabs is free")
+{
+    with_params restore;
+    param.dirty_max = 64 * kib;
+    param.decay_ms = 3600000;
+    discard_all_holes();
+    age(zone_normal); // an interval begins
+    const kmem_cache& cache = cache_of_size(2048);
+    std::vector<void*> objects = take(cache, 1000);
+    const auto use_and_free = [&] { // one in 32 stays
+        std::vector<void*> freed;
+        for (std::size_t i = 0; i < objects.size(); ++i) {
+            std::memset(objects[i], 1, 2048);
+            if (i % 32 != 0)
+                freed.push_back(objects[i]);
+        }
+        flush(cache, freed);
+        const std::size_t before = totals_of_reclaim().bytes;
+        balance_holes();
+        const std::vector<void*> again = take(cache, freed.size());
+        for (std::size_t i = 0, next = 0; i < objects.size(); ++i) {
+            if (i % 32 != 0)
+                objects[i] = again[next++];
+        }
+        return totals_of_reclaim().bytes - before;
+    };
+    CHECK(use_and_free() >= 500 * kib);
+    use_and_free();
+    use_and_free();
+    CHECK(use_and_free() == 0); // it has learnt
+    flush(cache, objects);
 }

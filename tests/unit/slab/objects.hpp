@@ -20,8 +20,10 @@ inline std::vector<void*> refill(const bsl::kmem_cache& cache, unsigned want, bo
         objects.resize(got);
         if (zeros != nullptr)
             *zeros = use.zeros;
-        if (got != 0)
+        if (got != 0) {
+            bsl::populate(use);
             return objects;
+        }
         objects.resize(want);
         const unsigned node = bsl::node_of_shard(shard);
         REQUIRE(bsl::grow_arenas(1, bsl::zone_of_node(node).number(), node));
