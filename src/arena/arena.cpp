@@ -25,7 +25,9 @@ constinit std::atomic<arena*> arenas{nullptr};
 constinit std::atomic<std::size_t> mapped_bytes{0};
 constinit std::atomic<std::size_t> offline_bytes{0};
 constinit std::atomic<std::size_t> table_bytes{0};
-constinit std::atomic<char*> next_hint{nullptr}; ///< end of the last arena in the class window
+/// Where the next arena goes: behind the last one, in the class window.  Who grows claims a place first: two
+/// who tried the same one would find one of them outside of the window, where each free takes the slow way.
+constinit std::atomic<char*> next_place{nullptr};
 constinit list_head given_back; ///< offline pageblocks that were in a zone.  Lock: arena_lock
 constinit list_head regained;   ///< such ones, mapped again, for bring_online().  Lock: arena_lock
 
@@ -39,14 +41,29 @@ pageblock* block_of_first_link(list_head* node)
 /// The library's own random address makes this one random too.
 constexpr std::uintptr_t gap_below_library = std::uintptr_t{8} << 40;
 
-void* placement_hint()
+char* first_place()
 {
-    if (char* end = next_hint.load(std::memory_order_relaxed))
-        return end;
     const auto here = reinterpret_cast<std::uintptr_t>(&arenas);
     if (address_bits < 47 || here < 2 * gap_below_library)
         return nullptr;
-    return reinterpret_cast<void*>(round_down(here - gap_below_library, gib));
+    return reinterpret_cast<char*>(round_down(here - gap_below_library, gib));
+}
+
+/// nullptr: the system chooses.
+char* claim_place(std::size_t size)
+{
+    if (next_place.load(std::memory_order_relaxed) == nullptr)
+        return first_place();
+    return next_place.fetch_add(static_cast<std::ptrdiff_t>(size), std::memory_order_relaxed);
+}
+
+/// Nothing was mapped there: the next one may have it, unless others have claimed what follows.
+void disclaim_place(char* place, std::size_t size)
+{
+    if (place == nullptr)
+        return;
+    char* end = place + size;
+    next_place.compare_exchange_strong(end, place, std::memory_order_relaxed);
 }
 
 /// The tables of an arena, all zeros: struct pages, then pageblocks, then the arena itself.
@@ -104,12 +121,14 @@ arena* publish_arena(char* start, std::size_t nr_blocks, std::uint8_t zone)
 bool grow_by(std::size_t nr_blocks, std::uint8_t zone, unsigned node)
 {
     const std::size_t size = nr_blocks * pageblock_size;
-    void* hint = placement_hint();
-    char* start = static_cast<char*>(host::map_aligned(hint, size, pageblock_size));
-    if (start == nullptr)
+    char* place = claim_place(size);
+    char* start = static_cast<char*>(host::map_aligned(place, size, pageblock_size));
+    if (start == nullptr) {
+        disclaim_place(place, size);
         return false;
+    }
     const bool first = page_classes.span == 0;
-    if (first && !page_classes.place(reinterpret_cast<std::uintptr_t>(start), start == hint)) {
+    if (first && !page_classes.place(reinterpret_cast<std::uintptr_t>(start), start == place)) {
         host::unmap(start, size);
         return false;
     }
@@ -119,8 +138,8 @@ bool grow_by(std::size_t nr_blocks, std::uint8_t zone, unsigned node)
         host::unmap(start, size);
         return false;
     }
-    if (page_classes.covers(start + size - 1))
-        next_hint.store(start + size, std::memory_order_relaxed);
+    if (first)
+        next_place.store(start + size, std::memory_order_relaxed);
     BSL_PROBE2(grow, start, size);
     return true;
 }

@@ -5,8 +5,10 @@
 #include "arena/class_map.hpp"
 #include "arena/mem_section.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <sys/resource.h>
+#include <thread>
 #include <vector>
 
 using namespace bsl;
@@ -193,4 +195,30 @@ TEST_CASE("under a limit of addresses arenas become smaller before they fail")
         _exit(grown >= pageblock_size && grown <= 2 * pageblock_size ? 0 : 6);
     });
     CHECK(result.status == 0);
+}
+
+TEST_CASE(
+    "threads that grow the arenas at the same time do not put them outside of the class window")
+{
+    constexpr int nr_threads = 4;
+    constexpr int nr_arenas = 25;
+    std::vector<std::thread> threads;
+    std::atomic<int> ready{0};
+    std::atomic<bool> all_grew{true};
+    for (int t = 0; t < nr_threads; ++t) {
+        threads.emplace_back([&] {
+            ++ready;
+            while (ready != nr_threads) {
+            }
+            for (int i = 0; i < nr_arenas; ++i) {
+                if (!grow_arenas(1))
+                    all_grew = false;
+            }
+        });
+    }
+    for (std::thread& t : threads)
+        t.join();
+    CHECK(all_grew);
+    for (const arena* a = newest_arena(); a != nullptr; a = a->next)
+        CHECK(page_classes.covers(a->start));
 }
