@@ -136,6 +136,7 @@ struct pageblock
     std::uint16_t nr_blocks[nr_residencies][nr_page_orders];
     std::uint16_t nr_free;       ///< free pages
     std::uint16_t nr_dirty_free; ///< free pages that may hold memory
+    std::uint16_t longest_run;   ///< no more free pages than so many follow each other
     /// Pages given back to the system in interval given_in, and still out.
     counter<std::uint16_t> nr_given;
     std::uint16_t given_in;

@@ -79,6 +79,33 @@ public:
         return end;
     }
 
+    /// The place behind the last bit in [0, end) whose value is `value`; 0 if there is none.
+    std::size_t find_back(std::size_t end, bool value) const
+    {
+        while (end != 0) {
+            const std::uint64_t word = load((end - 1) / 64);
+            const std::uint64_t rest = (value ? word : ~word) << (63 - (end - 1) % 64);
+            if (rest != 0)
+                return end - leading_zeros(rest);
+            end = round_down(end - 1, 64);
+        }
+        return 0;
+    }
+
+    /// Keeps a bit where `length` ones follow each other from it on: the places where a run of so many begins.
+    void keep_starts(std::size_t length)
+    {
+        constexpr std::size_t nr_words = Bits / 64;
+        std::size_t step = 1;
+        for (std::size_t so_far = 1; so_far < length; so_far += step) {
+            step = length - so_far < so_far ? length - so_far : so_far;
+            step = step < 63 ? step : 63; // within a word and the next
+            for (std::size_t w = 0; w + 1 < nr_words; ++w)
+                words_[w] &= words_[w] >> step | words_[w + 1] << (64 - step);
+            words_[nr_words - 1] &= words_[nr_words - 1] >> step;
+        }
+    }
+
 private:
     using word_type = std::conditional_t<Access == bitmap_access::shared,
                                          std::atomic<std::uint64_t>, std::uint64_t>;

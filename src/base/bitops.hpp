@@ -47,6 +47,12 @@ constexpr unsigned lowest_bit(std::uint64_t word)
     return static_cast<unsigned>(std::countr_zero(word));
 }
 
+/// Zeros above the highest set bit; word != 0.
+constexpr unsigned leading_zeros(std::uint64_t word)
+{
+    return static_cast<unsigned>(std::countl_zero(word));
+}
+
 /// How many bits are set.  Processors without an instruction for it (the x86-64 baseline) would get
 /// a call of the compiler's library; words of one kind, the most frequent here, need neither.
 constexpr unsigned count_bits(std::uint64_t word)

@@ -68,6 +68,15 @@ void count_free(pageblock& block, unsigned first, unsigned order, bool now_free)
                                                               : block.nr_dirty_free - dirty);
 }
 
+/// The pages [first, first + pages) are free now: with their neighbours, the longest run?
+void count_run(pageblock& block, std::size_t first, std::size_t pages)
+{
+    const std::size_t start = block.free_pages.find_back(first, false);
+    const std::size_t end = block.free_pages.find(first + pages, pages_per_pageblock, false);
+    if (end - start > block.longest_run)
+        block.longest_run = static_cast<std::uint16_t>(end - start);
+}
+
 } // namespace
 
 bool has_block(const pageblock& block, unsigned order, residency kind)
@@ -112,6 +121,7 @@ void give_block(pageblock& block, unsigned first, unsigned order)
 {
     VM_BUG_ON((first & (nr_pages(order) - 1)) != 0);
     count_free(block, first, order, true);
+    count_run(block, first, nr_pages(order));
     while (order < max_page_order) {
         const auto buddy = static_cast<unsigned>(first ^ nr_pages(order));
         if (!remove_if_free(block, buddy, order))
@@ -174,17 +184,19 @@ bool take_pages(pageblock& block, unsigned first, unsigned pages)
     return true;
 }
 
-found_run find_run(const pageblock& block, unsigned pages, unsigned room)
+found_run find_run(pageblock& block, unsigned pages, unsigned room)
 {
     constexpr auto end = static_cast<unsigned>(pages_per_pageblock);
     found_run best{0, end + 1};
+    if (block.longest_run < room)
+        return best;
     unsigned best_length = 0;
-    for (unsigned from = 0; from < end;) {
-        const auto start = static_cast<unsigned>(block.free_pages.find(from, end, true));
-        const auto stop = static_cast<unsigned>(block.free_pages.find(start, end, false));
-        from = stop;
-        if (stop - start < room)
-            continue;
+    bitmap<pages_per_pageblock> starts =
+        block.free_pages; // most runs are too short to be looked at
+    starts.keep_starts(room);
+    for (auto start = static_cast<unsigned>(starts.find(0, end, true)); start != end;) {
+        const auto last = static_cast<unsigned>(starts.find(start, end, false)) - 1;
+        const unsigned stop = last + room;
         // Not all of a longer run need hold memory: begin where it does.
         auto first = static_cast<unsigned>(block.dirty.find(start, stop - room, true));
         const auto clean = static_cast<unsigned>(pages - block.dirty.count(first, pages));
@@ -194,7 +206,10 @@ found_run find_run(const pageblock& block, unsigned pages, unsigned room)
             best = {first, clean};
             best_length = stop - start;
         }
+        start = static_cast<unsigned>(starts.find(stop, end, true));
     }
+    if (best_length == 0)
+        block.longest_run = static_cast<std::uint16_t>(room - 1);
     return best;
 }
 
@@ -228,6 +243,9 @@ void validate(const pageblock& block)
         }
     }
     VM_BUG_ON(free != block.nr_free);
+    bitmap<pages_per_pageblock> longer = seen;
+    longer.keep_starts(block.longest_run + std::size_t{1});
+    VM_BUG_ON(longer.count(0, pages_per_pageblock) != 0);
     for (std::size_t number = 0; number < pages_per_pageblock; ++number)
         VM_BUG_ON(seen.test(number) != block.free_pages.test(number));
     VM_BUG_ON(dirty != block.nr_dirty_free);

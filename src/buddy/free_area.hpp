@@ -48,8 +48,8 @@ struct found_run
 };
 
 /// Finds `pages` free pages in a run of at least `room`: those that need the fewest page faults, then
-/// those of the shortest run.
-found_run find_run(const pageblock& block, unsigned pages, unsigned room);
+/// those of the shortest run.  A search in vain lowers longest_run, so that there is no second one.
+found_run find_run(pageblock& block, unsigned pages, unsigned room);
 
 /// Gives a block back and merges it with free buddies.
 void give_block(pageblock& block, unsigned first, unsigned order);

@@ -247,11 +247,9 @@ pageblock* zone::choose_for_run(unsigned pages, unsigned room, residency kind, m
                                 unsigned& first)
 {
     const unsigned most_clean = kind == residency::resident ? pages / 2 : pages;
-    // Every run of n pages has in it an aligned block of at least a quarter of them.
-    const unsigned smallest = ilog2(pages) < 2 ? 0 : ilog2(pages) - 2;
-    return fullest(smallest, kind, type, [&](const pageblock& block) {
-        if (block.nr_free < room)
-            return false;
+    // 2 * 2^k - 1 pages have an aligned block of 2^k in them, wherever they start.
+    const unsigned smallest = ilog2(pages + 1) - 1;
+    return fullest(smallest, kind, type, [&](pageblock& block) {
         const found_run found = find_run(block, pages, room);
         if (found.nr_clean > most_clean)
             return false;

@@ -33,6 +33,9 @@ void compare_with_vector()
         REQUIRE(bits.count(first, count) == static_cast<std::size_t>(std::count(begin, end, true)));
         REQUIRE(bits.find(first, first + count, value) ==
                 static_cast<std::size_t>(std::find(begin, end, value) - expected.begin()));
+        const auto last = std::find(std::make_reverse_iterator(end), expected.rend(), value);
+        REQUIRE(bits.find_back(first + count, value) ==
+                static_cast<std::size_t>(last.base() - expected.begin()));
         REQUIRE(bits.test(first) == expected[first]);
     }
 }
@@ -47,6 +50,24 @@ TEST_CASE("a bitmap holds what was set and cleared")
 TEST_CASE("a shared bitmap holds what was set and cleared")
 {
     compare_with_vector<bitmap_access::shared>();
+}
+
+TEST_CASE("the places where a run begins are those from which so many ones follow")
+{
+    std::mt19937 random(3);
+    for (int round = 0; round < 300; ++round) {
+        bitmap<nr_bits> bits{};
+        for (int runs = 0; runs < 6; ++runs) {
+            const std::size_t first = random() % nr_bits;
+            bits.set(first, random() % (nr_bits - first + 1));
+        }
+        const std::size_t length = 1 + random() % (round % 2 == 0 ? 10 : nr_bits + 1);
+        bitmap<nr_bits> starts = bits;
+        starts.keep_starts(length);
+        for (std::size_t i = 0; i < nr_bits; ++i)
+            REQUIRE(starts.test(i) ==
+                    (i + length <= nr_bits && bits.find(i, i + length, false) == i + length));
+    }
 }
 
 TEST_CASE("threads that own different bits of a word do not disturb each other")

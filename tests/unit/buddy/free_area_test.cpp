@@ -40,6 +40,30 @@ public:
         return found;
     }
 
+    /// Pages of the longest run of free ones.
+    unsigned longest_run() const
+    {
+        unsigned longest = 0;
+        unsigned length = 0;
+        for (const bool is_used : used) {
+            length = is_used ? 0 : length + 1;
+            longest = std::max(longest, length);
+        }
+        return longest;
+    }
+
+    /// Are the pages [first, first + pages) free, in a run of `room` or more?
+    bool is_in_run(unsigned first, unsigned pages, unsigned room) const
+    {
+        unsigned start = first;
+        while (start != 0 && !used[start - 1])
+            --start;
+        unsigned end = start;
+        while (end != pages_per_pageblock && !used[end])
+            ++end;
+        return end >= first + pages && end - start >= room;
+    }
+
     bool is_free(std::size_t first, unsigned order) const
     {
         return std::find(used.begin() + static_cast<std::ptrdiff_t>(first),
@@ -119,6 +143,21 @@ public:
                 REQUIRE(has_block(*block_, order, static_cast<residency>(kind)) ==
                         (largest[kind] >= static_cast<int>(order)));
             }
+        }
+    }
+
+    void check_runs()
+    {
+        const auto pages = static_cast<unsigned>(1 + random_() % (random_() % 2 == 0 ? 20 : 200));
+        const auto room = static_cast<unsigned>(pages + (random_() % 2 == 0 ? random_() % 100 : 0));
+        for (int again = 0; again < 2; ++again) { // the first search may have left a note
+            const found_run found = find_run(*block_, pages, room);
+            REQUIRE((found.nr_clean <= pages) == (naive_.longest_run() >= room));
+            if (found.nr_clean > pages)
+                continue;
+            REQUIRE(naive_.is_in_run(found.first, pages, room));
+            const auto first = naive_.dirty.begin() + found.first;
+            REQUIRE(found.nr_clean == std::count(first, first + pages, false));
         }
     }
 
@@ -247,6 +286,7 @@ TEST_CASE("random takes and gives agree with a naive pageblock")
         twins pair(seed);
         for (int step = 0; step < 1000; ++step) {
             pair.step();
+            pair.check_runs();
             if (step % 5 == 0)
                 pair.check_answers();
         }
