@@ -103,8 +103,8 @@ inline constexpr std::size_t large_crowd = 32;
 inline constexpr std::size_t thread_large_bytes_max = 1024 * kib;
 inline constexpr std::size_t thread_largest_max = 4 * mib;
 
-/// Bytes that a thread gives back to slabs between two looks at their holes.
-inline constexpr std::size_t look_at_holes_after = 256 * kib;
+/// What a thread gives back to slabs between two looks at their holes: this part of what may be free in them.
+inline constexpr std::size_t look_at_holes_part = 8;
 
 /// A barn (one class, one shard) keeps at most so much.
 inline constexpr unsigned barn_full_max = 16;

@@ -127,7 +127,8 @@ void keep_balance(thread_heap* mine)
 {
     /// Slow paths between two looks at the clock.
     constexpr unsigned slow_paths_per_look = 64;
-    if (mine != nullptr && mine->has_flushed_much()) [[unlikely]]
+    if (mine != nullptr && mine->has_flushed(bound_now(zone_normal, false) / look_at_holes_part))
+        [[unlikely]]
         balance_holes();
     if (memory_is_short()) [[unlikely]]
         keep_above_low();

@@ -109,9 +109,9 @@ void thread_heap::flush(const kmem_cache& cache, sheaf& s)
     flushed_bytes_ += n * cache.size();
 }
 
-bool thread_heap::has_flushed_much()
+bool thread_heap::has_flushed(std::size_t bytes)
 {
-    if (flushed_bytes_ < look_at_holes_after) [[likely]]
+    if (flushed_bytes_ < bytes) [[likely]]
         return false;
     flushed_bytes_ = 0;
     return true;
@@ -232,8 +232,9 @@ bool thread_heap::evict_for(unsigned size_class)
     for (unsigned i = 0; i < nr_slab_classes; ++i) {
         sheaf* s = next_victim_ == size_class ? nullptr : pop_full(next_victim_);
         if (s != nullptr) {
-            flush(kmalloc_cache(next_victim_), *s);
-            put_spare(s);
+            sheaf* room = nullptr;
+            give_away(kmalloc_cache(next_victim_), *s, room);
+            put_spare(room);
             return true;
         }
         next_victim_ = static_cast<std::uint8_t>((next_victim_ + 1u) % nr_slab_classes);
@@ -286,6 +287,12 @@ void thread_heap::put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
 {
     if (keeps_another(cache, cache.size_class()))
         return push_full(cache.size_class(), full);
+    give_away(cache, full, room);
+}
+
+/// A full sheaf goes to where other threads find it, or its objects to their slabs.
+void thread_heap::give_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
+{
     kmem_cache_node* node = cache.node(current_shard());
     if (node != nullptr && node->sheaves.put_full(full, barn_room(cache), room))
         return;

@@ -122,8 +122,8 @@ public:
 
     thread_bins& bins() { return bins_; }
 
-    /// Has this thread given so much back to slabs that their holes are worth a look?  Resets.
-    bool has_flushed_much();
+    /// Has this thread given back so many bytes to slabs since this was last true?
+    bool has_flushed(std::size_t bytes);
 
     /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
     std::size_t nr_cached(unsigned size_class);
@@ -140,6 +140,8 @@ private:
     void* refill(const kmem_cache& cache, bin& mine, page_use& use)
         BSL_TSA(requires_capability(lock));
     void free_slow(const kmem_cache& cache, bin& mine, void* object)
+        BSL_TSA(requires_capability(lock));
+    void give_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
         BSL_TSA(requires_capability(lock));
     void put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
         BSL_TSA(requires_capability(lock));
