@@ -111,6 +111,10 @@ inline constexpr unsigned barn_full_max = 16;
 inline constexpr unsigned barn_empty_max = 16;
 inline constexpr std::size_t barn_bytes_max = 256 * kib;
 
+/// Full sheaves that nobody took give way when the most pages in use have risen by this part, and so many.
+inline constexpr std::size_t idle_stays_part = 32;
+inline constexpr std::size_t idle_stays_pages = 64;
+
 /// Caches of the program whose bins lie beside those of malloc's classes, and whose pages the class map
 /// knows: those with the lowest slots.
 inline constexpr unsigned nr_near_caches = 64;

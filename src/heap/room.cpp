@@ -103,6 +103,18 @@ void keep_above_low()
         reclaim_is_vain.store(true, std::memory_order_relaxed);
 }
 
+/// The heap has grown: objects of classes that nobody asks for give way before it grows further.
+void let_sheaves_give_way(thread_heap* mine)
+{
+    static constinit std::atomic<std::size_t> stays_up_to{0};
+    const std::size_t used = zone_normal.counts().nr_used_peak;
+    if (mine != nullptr && mine->has_seen_growth(used)) [[unlikely]]
+        mine->give_up_idle();
+    std::size_t most = stays_up_to.load(std::memory_order_relaxed);
+    if (used > most && stays_up_to.compare_exchange_strong(most, stays_until(used))) [[unlikely]]
+        drain_idle_barns();
+}
+
 } // namespace
 
 bool make_room()
@@ -133,6 +145,7 @@ void keep_balance(thread_heap* mine)
     if (memory_is_short()) [[unlikely]]
         keep_above_low();
     let_windows_give_way();
+    let_sheaves_give_way(mine);
     if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
         return nr_nodes() == 1 ? balance(zone_normal) : for_each_malloc_zone(balance);
     if (!age(zone_normal))

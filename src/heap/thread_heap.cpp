@@ -189,7 +189,9 @@ void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
         follow(node_of_shard(shard));
     sheaf* spent = detach(mine);
     sheaf* full = pop_full(cache.size_class());
-    if (full == nullptr)
+    if (full != nullptr)
+        was_refilled_.set(cache.size_class());
+    else
         full = take_full(cache, shard, spent);
     if (full != nullptr) {
         put_spare(spent);
@@ -398,14 +400,28 @@ void thread_heap::drain_large()
 
 // --- draining ----------------------------------------------------------------------------------
 
+void thread_heap::drain_stack(unsigned size_class)
+{
+    while (sheaf* s = pop_full(size_class)) {
+        flush(kmalloc_cache(size_class), *s);
+        cache_for(own_cache::sheaf).free_one(s);
+    }
+}
+
+void thread_heap::give_up_idle()
+{
+    mutex_guard guard(lock);
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        if (!was_refilled_.test(c))
+            drain_stack(c);
+    }
+    was_refilled_ = {};
+}
+
 void thread_heap::drain_stacks()
 {
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        while (sheaf* s = pop_full(c)) {
-            flush(kmalloc_cache(c), *s);
-            cache_for(own_cache::sheaf).free_one(s);
-        }
-    }
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        drain_stack(c);
     while (sheaf* s = spare_.pop())
         cache_for(own_cache::sheaf).free_one(s);
     pages_.drain();
@@ -461,10 +477,16 @@ std::size_t thread_heap::nr_cached(unsigned size_class)
     return n;
 }
 
+void drain_idle_barns()
+{
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        kmalloc_cache(c).drain_sheaves(true);
+}
+
 void drain_barns()
 {
     for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        kmalloc_cache(c).drain_sheaves();
+        kmalloc_cache(c).drain_sheaves(false);
         kmalloc_cache(c).shrink();
     }
     for_each_program_cache([](program_cache& cache) { cache.drain(); });

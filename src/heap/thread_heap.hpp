@@ -17,6 +17,7 @@
 /// Lock: thread_heap::lock guards everything but the bins, which are the owner's alone to pop and
 /// push; attaching and detaching their sheaves is done by the owner with the lock held.
 
+#include "base/bitmap.hpp"
 #include "base/counter.hpp"
 #include "slab/program_cache.hpp"
 
@@ -63,6 +64,12 @@ struct thread_bins
 
 /// Dummies: every operation on them takes the slow path.
 extern constinit thread_bins no_bins;
+
+/// What is idle may stay until the heap uses more pages than so many, if it uses `pages` now.
+constexpr std::size_t stays_until(std::size_t pages)
+{
+    return pages + pages / idle_stays_part + idle_stays_pages;
+}
 
 class thread_heap
 {
@@ -122,6 +129,19 @@ public:
 
     thread_bins& bins() { return bins_; }
 
+    /// Has the heap come to use so many more pages than when this was last true, that what is idle is to give
+    /// way?
+    bool has_seen_growth(std::size_t pages)
+    {
+        if (pages <= stays_up_to_) [[likely]]
+            return false;
+        stays_up_to_ = stays_until(pages);
+        return true;
+    }
+
+    /// Gives full sheaves back of classes that were not refilled from them since the last call.  Owner only.
+    void give_up_idle();
+
     /// Has this thread given back so many bytes to slabs since this was last true?
     bool has_flushed(std::size_t bytes);
 
@@ -168,6 +188,7 @@ private:
     void drain_frames() BSL_TSA(requires_capability(lock));
     void steal_frames() BSL_TSA(requires_capability(lock));
     std::size_t nr_frame_pages() const;
+    void drain_stack(unsigned size_class) BSL_TSA(requires_capability(lock));
     void drain_stacks() BSL_TSA(requires_capability(lock));
     /// Several memory nodes: objects of other nodes than this thread's leave a detached sheaf.  True if
     /// there were any.
@@ -178,6 +199,9 @@ private:
     thread_bins bins_;
     sheaf_stack full_[nr_slab_classes];
     std::size_t full_bytes_ = 0; ///< of objects in those
+    /// Pages that the heap may use before what is idle in full_ gives way; the owner's.
+    std::size_t stays_up_to_ = 0;
+    bitmap<round_up(nr_slab_classes, 64)> was_refilled_ = {}; ///< classes: from full_, since then
     std::uint8_t next_victim_ = 0;
     std::uint8_t node_ = 0; ///< that the thread was on when it last looked
     sheaf_stack spare_;     ///< empty sheaves, of any class
@@ -205,6 +229,9 @@ unsigned barn_room(const kmem_cache& cache);
 
 /// What a thread may keep is divided by this; set by the registry when threads come and go.
 void set_crowd(std::size_t crowd);
+
+/// Empties the barns that nobody took from since this was called last.
+void drain_idle_barns();
 
 /// Empties the barns of all caches into their slabs, and gives empty slabs back.
 void drain_barns();

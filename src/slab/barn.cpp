@@ -10,6 +10,7 @@ sheaf* barn::exchange_for_full(sheaf*& spare)
     if (full == nullptr)
         return nullptr;
     nr_full_.store(full_.size(), std::memory_order_relaxed);
+    was_used_ = true;
     if (spare != nullptr && empty_.size() < barn_empty_max) {
         empty_.push(*spare);
         spare = nullptr;
@@ -27,6 +28,16 @@ bool barn::put_full(sheaf& full, unsigned room, sheaf*& spare)
     if (spare == nullptr)
         spare = empty_.pop();
     return true;
+}
+
+bool barn::is_idle()
+{
+    if (!has_full())
+        return false;
+    mutex_guard guard(lock);
+    const bool was_used = was_used_;
+    was_used_ = false;
+    return !was_used;
 }
 
 sheaf* barn::take_any()

@@ -27,6 +27,9 @@ public:
     /// Is there a full sheaf?  A hint, without the lock.
     bool has_full() const { return nr_full_.load(std::memory_order_relaxed) != 0; }
 
+    /// Did nobody take a full sheaf since this was asked last, though there is one?
+    bool is_idle();
+
     /// Takes any sheaf, full ones first; for emptying the barn.
     sheaf* take_any();
 
@@ -39,6 +42,7 @@ private:
     sheaf_stack full_ BSL_TSA(guarded_by(lock));
     sheaf_stack empty_ BSL_TSA(guarded_by(lock));
     std::atomic<unsigned> nr_full_{0}; ///< full_.size(), to be read without the lock
+    bool was_used_ BSL_TSA(guarded_by(lock)) = false;
 };
 
 } // namespace bsl

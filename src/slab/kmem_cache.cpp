@@ -391,11 +391,13 @@ void kmem_cache::disown_single(page& head) const
     head.state = page_state::free;
 }
 
-void kmem_cache::drain_sheaves() const
+void kmem_cache::drain_sheaves(bool idle_only) const
 {
     for (unsigned shard = 0; shard < nr_shards(); ++shard) {
         kmem_cache_node* home = node(shard);
-        while (sheaf* s = home == nullptr ? nullptr : home->sheaves.take_any()) {
+        if (home == nullptr || (idle_only && !home->sheaves.is_idle()))
+            continue;
+        while (sheaf* s = home->sheaves.take_any()) {
             void* objects[sheaf_capacity_max];
             const unsigned n = empty(*s, objects, sheaf_capacity_);
             if (n != 0)

@@ -137,7 +137,7 @@ public:
     void shrink() const;
 
     /// Gives the objects in all barns back to their slabs.
-    void drain_sheaves() const;
+    void drain_sheaves(bool idle_only) const;
 
     /// nullptr where this shard has not been used.
     kmem_cache_node* node(unsigned shard) const;

@@ -166,7 +166,7 @@ bool program_cache::add_slab() const
 
 void program_cache::drain() const
 {
-    drain_sheaves();
+    drain_sheaves(false);
     shrink();
 }
 

@@ -1,5 +1,6 @@
 #include "heap/heap.hpp"
 #include "heap/registry.hpp"
+#include "slab/cache_table.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -45,4 +46,44 @@ TEST_CASE(
         CHECK(nr_kept() == 0);
         heap::free(larger);
     }
+}
+
+TEST_CASE("objects that nobody asks for give way when the heap grows, others stay")
+{
+    constexpr std::size_t other_size = 1024;
+    constexpr unsigned in_bin = sheaf_capacity_max;
+    const auto nr_cached = [](std::size_t s) {
+        const kmem_cache& cache = kmalloc_cache(class_of(s));
+        std::size_t n = this_thread_heap()->nr_cached(class_of(s));
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            if (kmem_cache_node* node = cache.node(shard))
+                n += node->sheaves.nr_objects();
+        }
+        return n;
+    };
+    const auto use = [](std::size_t s, std::size_t nr = 1000) {
+        std::vector<void*> objects(nr);
+        for (void*& object : objects)
+            object = heap::malloc(s);
+        for (void* object : objects)
+            heap::free(object);
+    };
+    use(other_size, 10000); // the heap has been larger than it is now
+    drain_all_threads();
+    use(size);
+    use(other_size);
+    REQUIRE(nr_cached(size) > in_bin);
+    REQUIRE(nr_cached(other_size) > in_bin);
+
+    const std::size_t until = 2 * stays_until(stays_until(zone_normal.counts().nr_used_peak));
+    std::vector<void*> growth;
+    while (zone_normal.counts().nr_used_peak < until) {
+        for (int i = 0; i < 64; ++i)
+            growth.push_back(heap::malloc(2 * kib));
+        use(other_size);
+    }
+    CHECK(nr_cached(size) <= in_bin);
+    CHECK(nr_cached(other_size) > in_bin);
+    for (void* object : growth)
+        heap::free(object);
 }
