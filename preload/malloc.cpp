@@ -72,7 +72,9 @@ BSL_LIBC void* memalign(std::size_t alignment, std::size_t size)
         errno = EINVAL;
         return nullptr;
     }
-    return bsl::heap::aligned_alloc(std::bit_ceil(alignment), size);
+    if (!bsl::is_power_of_2(alignment)) [[unlikely]]
+        alignment = std::bit_ceil(alignment);
+    return bsl::heap::aligned_alloc(alignment, size);
 }
 
 BSL_LIBC void* aligned_alloc(std::size_t alignment, std::size_t size)
@@ -84,9 +86,7 @@ BSL_LIBC int posix_memalign(void** out, std::size_t alignment, std::size_t size)
 {
     if (!is_valid_alignment(alignment))
         return EINVAL;
-    const int saved = errno;
-    void* p = bsl::heap::aligned_alloc(alignment, size);
-    errno = saved;
+    void* p = bsl::heap::aligned_alloc_quietly(alignment, size);
     if (p == nullptr)
         return ENOMEM;
     *out = p;

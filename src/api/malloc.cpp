@@ -62,9 +62,7 @@ int bsl_posix_memalign(void** out, size_t alignment, size_t size) noexcept
 {
     if (!bsl::is_power_of_2(alignment) || alignment % sizeof(void*) != 0)
         return EINVAL;
-    const int saved = errno;
-    void* p = bsl::heap::aligned_alloc(alignment, size);
-    errno = saved;
+    void* p = bsl::heap::aligned_alloc_quietly(alignment, size);
     if (p == nullptr)
         return ENOMEM;
     *out = p;

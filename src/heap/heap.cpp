@@ -436,17 +436,9 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
     return realloc_by_copy(p, old, size, call);
 }
 
-void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
+void* aligned_alloc_slow(std::size_t alignment, std::size_t size) noexcept
 {
-    thread_bins* mine = this_thread.bins;
-    if (alignment <= bytes_per_page && size <= slab_size_max && mine != nullptr) [[likely]] {
-        const unsigned size_class = class_of_aligned(alignment, size);
-        if (size_class < nr_slab_classes) [[likely]] {
-            if (void* object = mine->of_class[size_class].pop()) [[likely]]
-                return object;
-        }
-    }
-    if (mine == nullptr && is_early()) [[unlikely]]
+    if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_alloc(size, alignment);
     count(calls.aligned);
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
