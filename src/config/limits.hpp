@@ -107,7 +107,7 @@ inline constexpr std::size_t thread_largest_max = 4 * mib;
 inline constexpr std::size_t look_at_holes_part = 8;
 
 /// A barn (one class, one shard) keeps at most so much.
-inline constexpr unsigned barn_full_max = 16;
+inline constexpr unsigned barn_full_max = 64;
 inline constexpr unsigned barn_empty_max = 16;
 inline constexpr std::size_t barn_bytes_max = 256 * kib;
 
