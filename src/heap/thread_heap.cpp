@@ -414,6 +414,10 @@ void thread_heap::give_up_idle()
     for (unsigned c = 1; c < nr_slab_classes; ++c) {
         if (!was_refilled_.test(c))
             drain_stack(c);
+        bin& mine = bins_.of_class[c];
+        if (mine.position() == position_before_[c])
+            drain_bin(kmalloc_cache(c), mine);
+        position_before_[c] = static_cast<std::uint8_t>(mine.position());
     }
     was_refilled_ = {};
 }

@@ -139,7 +139,8 @@ public:
         return true;
     }
 
-    /// Gives full sheaves back of classes that were not refilled from them since the last call.  Owner only.
+    /// Gives objects back of classes that were not asked for since the last call: full sheaves that nothing was
+    /// refilled from, and what is in bins that are as they were.  Owner only.
     void give_up_idle();
 
     /// Has this thread given back so many bytes to slabs since this was last true?
@@ -202,6 +203,7 @@ private:
     /// Pages that the heap may use before what is idle in full_ gives way; the owner's.
     std::size_t stays_up_to_ = 0;
     bitmap<round_up(nr_slab_classes, 64)> was_refilled_ = {}; ///< classes: from full_, since then
+    std::uint8_t position_before_[nr_slab_classes] = {};      ///< of each bin, then
     std::uint8_t next_victim_ = 0;
     std::uint8_t node_ = 0; ///< that the thread was on when it last looked
     sheaf_stack spare_;     ///< empty sheaves, of any class

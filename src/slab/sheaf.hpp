@@ -145,6 +145,14 @@ struct bin
         return top.load(std::memory_order_relaxed) != dummy_top();
     }
 
+    /// Where in its sheaf the top is: it stays the same while nobody pops or pushes.
+    unsigned position() const
+    {
+        return static_cast<unsigned>(
+            reinterpret_cast<std::uintptr_t>(top.load(std::memory_order_relaxed)) % sheaf_size /
+            sizeof(object_slot));
+    }
+
     /// Is `object` the one freed last?
     bool is_topmost(const void* object) const
     {
