@@ -136,6 +136,7 @@ bool grow_by(std::size_t nr_blocks, std::uint8_t zone, unsigned node)
     bind_to_node(start, size, node);
     if (publish_arena(start, nr_blocks, zone) == nullptr) {
         host::unmap(start, size);
+        disclaim_place(place, size);
         return false;
     }
     if (first)

@@ -103,8 +103,10 @@ inline constexpr std::size_t large_crowd = 32;
 inline constexpr std::size_t thread_large_bytes_max = 1024 * kib;
 inline constexpr std::size_t thread_largest_max = 4 * mib;
 
-/// What a thread gives back to slabs between two looks at their holes: this part of what may be free in them.
+/// What a thread gives back to slabs between two looks at their holes: this part of what may be free in them, and at
+/// least so much.
 inline constexpr std::size_t look_at_holes_part = 8;
+inline constexpr std::size_t look_at_holes_after = 256 * kib;
 
 /// A barn (one class, one shard) keeps at most so much.
 inline constexpr unsigned barn_full_max = 64;

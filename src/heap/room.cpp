@@ -103,6 +103,13 @@ void keep_above_low()
         reclaim_is_vain.store(true, std::memory_order_relaxed);
 }
 
+/// What a thread gives back to slabs between two looks at their holes.
+std::size_t next_look_at_holes()
+{
+    const std::size_t share = bound_now(zone_normal, false) / look_at_holes_part;
+    return share > look_at_holes_after ? share : look_at_holes_after;
+}
+
 /// The heap has grown: objects of classes that nobody asks for give way before it grows further.
 void let_sheaves_give_way(thread_heap* mine)
 {
@@ -139,8 +146,7 @@ void keep_balance(thread_heap* mine)
 {
     /// Slow paths between two looks at the clock.
     constexpr unsigned slow_paths_per_look = 64;
-    if (mine != nullptr && mine->has_flushed(bound_now(zone_normal, false) / look_at_holes_part))
-        [[unlikely]]
+    if (mine != nullptr && mine->has_flushed(next_look_at_holes())) [[unlikely]]
         balance_holes();
     if (memory_is_short()) [[unlikely]]
         keep_above_low();

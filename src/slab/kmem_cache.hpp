@@ -136,7 +136,8 @@ public:
     /// Gives empty slabs back to the zone.
     void shrink() const;
 
-    /// Gives the objects in all barns back to their slabs.
+    /// Gives the objects in all barns back to their slabs; `idle_only`: in those that nobody took from since the last
+    /// such call.
     void drain_sheaves(bool idle_only) const;
 
     /// nullptr where this shard has not been used.
