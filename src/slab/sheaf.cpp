@@ -54,15 +54,18 @@ unsigned count(const sheaf& s)
 
 void fill(sheaf& s, void* const* objects, unsigned n)
 {
-    VM_BUG_ON(s.top + n > s.slot + sheaf_capacity_max);
+    object_slot* at = s.top;
+    VM_BUG_ON(at + n > s.slot + sheaf_capacity_max);
     for (unsigned i = n; i != 0; --i)
-        (s.top++)->store(objects[i - 1], std::memory_order_relaxed);
+        (at++)->store(objects[i - 1], std::memory_order_relaxed);
+    s.top = at;
 }
 
 unsigned empty(sheaf& s, void** objects, unsigned capacity)
 {
     unsigned n = 0;
-    for (; void* object = s.top[-1].load(std::memory_order_relaxed); --s.top)
+    const object_slot* at = s.top;
+    while (void* object = (--at)->load(std::memory_order_relaxed))
         objects[n++] = object;
     reset(s, capacity);
     return n;
