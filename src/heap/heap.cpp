@@ -112,43 +112,6 @@ void free_run(page& head)
     home.free_run(head.start, head.nr_run_pages);
 }
 
-pageblock* release_block(zone& from)
-{
-    mutex_guard guard(from.lock);
-    return from.release_block();
-}
-
-/// Gives addresses of wholly free pageblocks back, so that a window may have them.
-bool release_free_blocks()
-{
-    bool any = false;
-    for_each_malloc_zone([&any](zone& from) {
-        while (pageblock* block = release_block(from)) {
-            take_offline(*block);
-            any = true;
-        }
-    });
-    return any;
-}
-
-} // namespace
-
-void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed)
-{
-    if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX / 2)
-        return nullptr;
-    if (void* p = vmalloc(size, alignment, zeroed))
-        return p;
-    drain_all_threads();
-    release_windows(0);
-    if (void* p = vmalloc(size, alignment, zeroed))
-        return p;
-    return release_free_blocks() ? vmalloc(size, alignment, zeroed) : nullptr;
-}
-
-namespace
-{
-
 /// Any size; does not count and does not set errno.  `zeros`: known to be all zeros.
 void* allocate(std::size_t size, bool& zeros)
 {
@@ -436,7 +399,27 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
     return realloc_by_copy(p, old, size, call);
 }
 
-void* aligned_alloc_slow(std::size_t alignment, std::size_t size) noexcept
+namespace
+{
+
+/// An aligned object that lies in a bin, or nullptr.  What holds `size` rounded up to the alignment is
+/// aligned as well, if only its class is a multiple of it.
+void* aligned_at_hand(std::size_t alignment, std::size_t size)
+{
+    thread_bins* mine = this_thread.bins;
+    if (size > slab_size_max || alignment > bytes_per_page || mine == nullptr) [[unlikely]]
+        return nullptr;
+    const std::size_t rounded = round_up(size, alignment);
+    if (rounded <= small_size_max) // 0 lands in the dummy bin
+        return mine->of_class[(rounded + malloc_alignment - 1) / malloc_alignment].pop();
+    if (rounded > slab_size_max)
+        return nullptr;
+    const unsigned size_class = class_of_large(rounded);
+    return (class_size(size_class) & (alignment - 1)) == 0 ? mine->of_class[size_class].pop()
+                                                           : nullptr;
+}
+
+[[gnu::noinline]] void* aligned_alloc_slow(std::size_t alignment, std::size_t size)
 {
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_alloc(size, alignment);
@@ -448,6 +431,24 @@ void* aligned_alloc_slow(std::size_t alignment, std::size_t size) noexcept
     void* p = alloc_aligned(alignment, size);
     keep_balance(this_thread.heap);
     return p != nullptr ? p : out_of_memory();
+}
+
+} // namespace
+
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
+{
+    void* object = aligned_at_hand(alignment, size);
+    return object != nullptr ? object : aligned_alloc_slow(alignment, size);
+}
+
+void* aligned_alloc_quietly(std::size_t alignment, std::size_t size) noexcept
+{
+    if (void* object = aligned_at_hand(alignment, size)) [[likely]]
+        return object;
+    const int saved = errno;
+    void* p = aligned_alloc_slow(alignment, size);
+    errno = saved;
+    return p;
 }
 
 std::size_t usable_size(const void* p, const char* call) noexcept

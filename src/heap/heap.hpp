@@ -16,7 +16,6 @@
 #include "heap/registry.hpp"
 
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 
 namespace bsl::heap
@@ -58,45 +57,11 @@ void* calloc(std::size_t nr, std::size_t size) noexcept;
 /// As glibc: realloc(nullptr, n) is malloc(n), realloc(p, 0) frees and returns nullptr.
 void* realloc(void* p, std::size_t size, const char* call) noexcept;
 
-/// An aligned object that lies in a bin; nullptr: aligned_alloc_slow() is to be asked.  What holds
-/// `size` rounded up to the alignment is aligned as well, if only its class is a multiple of it.
-[[gnu::always_inline]] inline void* aligned_at_hand(std::size_t alignment,
-                                                    std::size_t size) noexcept
-{
-    thread_bins* mine = this_thread.bins;
-    if (size > slab_size_max || alignment > bytes_per_page || mine == nullptr) [[unlikely]]
-        return nullptr;
-    const std::size_t rounded = round_up(size, alignment);
-    if (rounded <= small_size_max) // 0 lands in the dummy bin
-        return mine->of_class[(rounded + malloc_alignment - 1) / malloc_alignment].pop();
-    if (rounded > slab_size_max)
-        return nullptr;
-    const unsigned size_class = class_of_large(rounded);
-    return (class_size(size_class) & (alignment - 1)) == 0 ? mine->of_class[size_class].pop()
-                                                           : nullptr;
-}
-
 /// `alignment` is a power of two.  nullptr with errno = ENOMEM when there is no memory.
-[[gnu::noinline]] void* aligned_alloc_slow(std::size_t alignment, std::size_t size) noexcept;
-
-[[gnu::always_inline]] inline void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
-{
-    if (void* object = aligned_at_hand(alignment, size)) [[likely]]
-        return object;
-    return aligned_alloc_slow(alignment, size);
-}
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept;
 
 /// The same, but errno stays.
-[[gnu::always_inline]] inline void* aligned_alloc_quietly(std::size_t alignment,
-                                                          std::size_t size) noexcept
-{
-    if (void* object = aligned_at_hand(alignment, size)) [[likely]]
-        return object;
-    const int saved = errno;
-    void* p = aligned_alloc_slow(alignment, size);
-    errno = saved;
-    return p;
-}
+void* aligned_alloc_quietly(std::size_t alignment, std::size_t size) noexcept;
 
 /// Bytes that may be used at p; 0 for nullptr.
 std::size_t usable_size(const void* p, const char* call) noexcept;
@@ -107,9 +72,6 @@ void free_for(void* p, const char* call) noexcept;
 /// malloc() for callers that must neither wait nor enter the kernel, signal handlers included: sizes up
 /// to slab_size_max.  nullptr, and errno is left alone, where nothing lies at hand.
 void* malloc_atomic(std::size_t size) noexcept;
-
-/// A window of at least `size` bytes; everything is tried.  nullptr: errno is the caller's to set.
-void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed);
 
 /// Gives back to the system all that no program uses, but about `keep` bytes.  True if anything was.
 bool trim(std::size_t keep) noexcept;

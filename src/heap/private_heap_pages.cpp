@@ -11,6 +11,7 @@
 #include "heap/page_frames.hpp"
 #include "heap/room.hpp"
 #include "heap/shrinkers.hpp"
+#include "heap/windows.hpp"
 #include "host/vm.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"

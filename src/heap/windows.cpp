@@ -1,9 +1,12 @@
 #include "heap/windows.hpp"
 
+#include "arena/arena.hpp"
 #include "arena/mem_section.hpp"
 #include "base/format.hpp"
+#include "buddy/zonelist.hpp"
 #include "heap/allocation.hpp"
 #include "heap/heap.hpp"
+#include "heap/registry.hpp"
 #include "host/vm.hpp"
 #include "slab/misuse.hpp"
 
@@ -22,7 +25,39 @@ bool set_guard(vm_area& window)
     return window.has_guard;
 }
 
+pageblock* release_block(zone& from)
+{
+    mutex_guard guard(from.lock);
+    return from.release_block();
+}
+
+/// Gives addresses of wholly free pageblocks back, so that a window may have them.
+bool release_free_blocks()
+{
+    bool any = false;
+    for_each_malloc_zone([&any](zone& from) {
+        while (pageblock* block = release_block(from)) {
+            take_offline(*block);
+            any = true;
+        }
+    });
+    return any;
+}
+
 } // namespace
+
+void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed)
+{
+    if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX / 2)
+        return nullptr;
+    if (void* p = vmalloc(size, alignment, zeroed))
+        return p;
+    drain_all_threads();
+    release_windows(0);
+    if (void* p = vmalloc(size, alignment, zeroed))
+        return p;
+    return release_free_blocks() ? vmalloc(size, alignment, zeroed) : nullptr;
+}
 
 vm_area* window_at(const void* p)
 {

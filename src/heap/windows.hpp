@@ -1,17 +1,20 @@
 #pragma once
 
-/// vmalloc's meaning: windows of any size, with a guard behind each.
+/// Windows for malloc, for private heaps, and for vmalloc, with a guard behind each:
 ///
 ///     start                     size - page     size
 ///     |== the program's pages ==|-- guard --|
 ///
-/// The guard is the window's last page, made inaccessible.  It is writable again before the window is
+/// The guard is vmalloc's: the window's last page, made inaccessible.  It is writable again before the window is
 /// freed or resized, by whatever call: the window may be anybody's next.
 
 #include "vmalloc/vmalloc.hpp"
 
 namespace bsl::heap
 {
+
+/// A window of at least `size` bytes; everything is tried.  nullptr: errno is the caller's to set.
+void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed);
 
 /// A window of whole pages and its guard; nullptr with errno = ENOMEM.
 void* guarded_window(std::size_t size, bool zeroed);
