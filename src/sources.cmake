@@ -80,6 +80,7 @@ set(BUDDYSLAB_SOURCES
     src/heap/room.cpp
     src/heap/root.cpp
     src/heap/shrinkers.cpp
+    src/heap/thread_drain.cpp
     src/heap/thread_frames.cpp
     src/heap/thread_heap.cpp
     src/heap/thread_nodes.cpp

@@ -115,11 +115,13 @@ void let_sheaves_give_way(thread_heap* mine)
 {
     static constinit std::atomic<std::size_t> stays_up_to{0};
     const std::size_t used = zone_normal.counts().nr_used_peak;
-    if (mine != nullptr && mine->has_seen_growth(used)) [[unlikely]]
+    if (mine == nullptr)
+        return;
+    if (mine->has_seen_growth(used)) [[unlikely]]
         mine->give_up_idle();
     std::size_t most = stays_up_to.load(std::memory_order_relaxed);
     if (used > most && stays_up_to.compare_exchange_strong(most, stays_until(used))) [[unlikely]]
-        drain_idle_barns();
+        mine->drain_idle_barns();
 }
 
 } // namespace

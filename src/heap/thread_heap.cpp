@@ -398,74 +398,7 @@ void thread_heap::drain_large()
     }
 }
 
-// --- draining ----------------------------------------------------------------------------------
-
-void thread_heap::drain_stack(unsigned size_class)
-{
-    while (sheaf* s = pop_full(size_class)) {
-        flush(kmalloc_cache(size_class), *s);
-        cache_for(own_cache::sheaf).free_one(s);
-    }
-}
-
-void thread_heap::give_up_idle()
-{
-    mutex_guard guard(lock);
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        if (!was_refilled_.test(c))
-            drain_stack(c);
-        bin& mine = bins_.of_class[c];
-        if (mine.position() == position_before_[c])
-            drain_bin(kmalloc_cache(c), mine);
-        position_before_[c] = static_cast<std::uint8_t>(mine.position());
-    }
-    was_refilled_ = {};
-}
-
-void thread_heap::drain_stacks()
-{
-    for (unsigned c = 1; c < nr_slab_classes; ++c)
-        drain_stack(c);
-    while (sheaf* s = spare_.pop())
-        cache_for(own_cache::sheaf).free_one(s);
-    pages_.drain();
-}
-
-void thread_heap::drain()
-{
-    mutex_guard guard(lock);
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        if (sheaf* s = detach(bins_.of_class[c])) {
-            flush(kmalloc_cache(c), *s);
-            cache_for(own_cache::sheaf).free_one(s);
-        }
-    }
-    drain_programs();
-    drain_large();
-    drain_frames();
-    drain_stacks();
-}
-
-void thread_heap::drain_to_bins()
-{
-    mutex_guard guard(lock);
-    give_up_large();
-    drain_frames();
-    drain_stacks();
-}
-
-void thread_heap::drain_from_outside()
-{
-    mutex_guard guard(lock);
-    steal_programs();
-    drain_large();
-    drain_stacks();
-    steal_frames();
-    steal(bins_.of_class, [this](unsigned map_class, void* const* objects, unsigned n) {
-        cache_of_map_class(map_class).flush(&pages_, objects, n);
-    });
-    pages_.drain();
-}
+// --- counts ------------------------------------------------------------------------------------
 
 std::size_t thread_heap::nr_cached(unsigned size_class)
 {
@@ -479,22 +412,6 @@ std::size_t thread_heap::nr_cached(unsigned size_class)
     while ((--at)->load(std::memory_order_relaxed) != nullptr)
         ++n;
     return n;
-}
-
-void drain_idle_barns()
-{
-    for (unsigned c = 1; c < nr_slab_classes; ++c)
-        kmalloc_cache(c).drain_sheaves(true);
-}
-
-void drain_barns()
-{
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        kmalloc_cache(c).drain_sheaves(false);
-        kmalloc_cache(c).shrink();
-    }
-    for_each_program_cache([](program_cache& cache) { cache.drain(); });
-    cache_for(own_cache::sheaf).shrink();
 }
 
 } // namespace bsl

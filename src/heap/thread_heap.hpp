@@ -143,6 +143,10 @@ public:
     /// refilled from, and what is in bins that are as they were.  Owner only.
     void give_up_idle();
 
+    /// Empties the barns that nobody took from since any thread called this last: under this thread's lock, so that a
+    /// fork does not meet a sheaf between its barn and its slabs.
+    void drain_idle_barns();
+
     /// Has this thread given back so many bytes to slabs since this was last true?
     bool has_flushed(std::size_t bytes);
 
@@ -231,9 +235,6 @@ unsigned barn_room(const kmem_cache& cache);
 
 /// What a thread may keep is divided by this; set by the registry when threads come and go.
 void set_crowd(std::size_t crowd);
-
-/// Empties the barns that nobody took from since this was called last.
-void drain_idle_barns();
 
 /// Empties the barns of all caches into their slabs, and gives empty slabs back.
 void drain_barns();

@@ -1,0 +1,101 @@
+/*
+ * How what threads keep goes back to the slabs: what is idle when the heap grows, all of it when the thread ends
+ * or memory is short, and from outside.
+ *
+ * All of it runs under a thread's lock, or direct_lock where there is no thread: on its way to a slab a sheaf is
+ * in no list, and a fork is not to meet it there.
+ */
+#include "heap/registry.hpp"
+
+namespace bsl
+{
+
+void thread_heap::drain_stack(unsigned size_class)
+{
+    while (sheaf* s = pop_full(size_class)) {
+        flush(kmalloc_cache(size_class), *s);
+        cache_for(own_cache::sheaf).free_one(s);
+    }
+}
+
+void thread_heap::give_up_idle()
+{
+    mutex_guard guard(lock);
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        if (!was_refilled_.test(c))
+            drain_stack(c);
+        bin& mine = bins_.of_class[c];
+        if (mine.position() == position_before_[c])
+            drain_bin(kmalloc_cache(c), mine);
+        position_before_[c] = static_cast<std::uint8_t>(mine.position());
+    }
+    was_refilled_ = {};
+}
+
+void thread_heap::drain_idle_barns()
+{
+    mutex_guard guard(lock);
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        kmalloc_cache(c).drain_sheaves(true);
+}
+
+void thread_heap::drain_stacks()
+{
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        drain_stack(c);
+    while (sheaf* s = spare_.pop())
+        cache_for(own_cache::sheaf).free_one(s);
+    pages_.drain();
+}
+
+void thread_heap::drain()
+{
+    mutex_guard guard(lock);
+    for (unsigned c = 1; c < nr_slab_classes; ++c) {
+        if (sheaf* s = detach(bins_.of_class[c])) {
+            flush(kmalloc_cache(c), *s);
+            cache_for(own_cache::sheaf).free_one(s);
+        }
+    }
+    drain_programs();
+    drain_large();
+    drain_frames();
+    drain_stacks();
+}
+
+void thread_heap::drain_to_bins()
+{
+    mutex_guard guard(lock);
+    give_up_large();
+    drain_frames();
+    drain_stacks();
+}
+
+void thread_heap::drain_from_outside()
+{
+    mutex_guard guard(lock);
+    steal_programs();
+    drain_large();
+    drain_stacks();
+    steal_frames();
+    steal(bins_.of_class, [this](unsigned map_class, void* const* objects, unsigned n) {
+        cache_of_map_class(map_class).flush(&pages_, objects, n);
+    });
+    pages_.drain();
+}
+
+void drain_barns()
+{
+    {
+        mutex_guard guard(
+            direct_lock); // a fork is not to meet sheaves and slabs between two places
+        for (unsigned c = 1; c < nr_slab_classes; ++c) {
+            kmalloc_cache(c).drain_sheaves(false);
+            kmalloc_cache(c).shrink();
+        }
+    }
+    for_each_program_cache([](program_cache& cache) { cache.drain(); });
+    cache_for(own_cache::sheaf).shrink();
+}
+
+} // namespace bsl
