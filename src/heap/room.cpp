@@ -114,9 +114,9 @@ std::size_t next_look_at_holes()
 void let_sheaves_give_way(thread_heap* mine)
 {
     static constinit std::atomic<std::size_t> stays_up_to{0};
-    const std::size_t used = zone_normal.counts().nr_used_peak;
     if (mine == nullptr)
         return;
+    const std::size_t used = zone_normal.counts().nr_used_peak;
     if (mine->has_seen_growth(used)) [[unlikely]]
         mine->give_up_idle();
     std::size_t most = stays_up_to.load(std::memory_order_relaxed);

@@ -10,6 +10,14 @@
 namespace bsl
 {
 
+void thread_heap::drain_bin(const kmem_cache& cache, bin& from)
+{
+    if (sheaf* s = detach(from)) {
+        flush(cache, *s);
+        put_spare(s);
+    }
+}
+
 void thread_heap::drain_stack(unsigned size_class)
 {
     while (sheaf* s = pop_full(size_class)) {
@@ -51,12 +59,8 @@ void thread_heap::drain_stacks()
 void thread_heap::drain()
 {
     mutex_guard guard(lock);
-    for (unsigned c = 1; c < nr_slab_classes; ++c) {
-        if (sheaf* s = detach(bins_.of_class[c])) {
-            flush(kmalloc_cache(c), *s);
-            cache_for(own_cache::sheaf).free_one(s);
-        }
-    }
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        drain_bin(kmalloc_cache(c), bins_.of_class[c]);
     drain_programs();
     drain_large();
     drain_frames();
@@ -86,16 +90,14 @@ void thread_heap::drain_from_outside()
 
 void drain_barns()
 {
-    {
-        mutex_guard guard(
-            direct_lock); // a fork is not to meet sheaves and slabs between two places
-        for (unsigned c = 1; c < nr_slab_classes; ++c) {
-            kmalloc_cache(c).drain_sheaves(false);
-            kmalloc_cache(c).shrink();
-        }
-    }
-    for_each_program_cache([](program_cache& cache) { cache.drain(); });
-    cache_for(own_cache::sheaf).shrink();
+    const auto drain = [](const kmem_cache& cache) {
+        mutex_guard guard(direct_lock); // cache by cache: others wait for it
+        cache.drain();
+    };
+    for (unsigned c = 1; c < nr_slab_classes; ++c)
+        drain(kmalloc_cache(c));
+    for_each_program_cache(drain);
+    drain(cache_for(own_cache::sheaf));
 }
 
 } // namespace bsl

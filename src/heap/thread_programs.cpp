@@ -24,14 +24,6 @@ bin* thread_heap::make_bin(const program_cache& cache)
 
 // --- draining ----------------------------------------------------------------------------------
 
-void thread_heap::drain_bin(const kmem_cache& cache, bin& from)
-{
-    if (sheaf* s = detach(from)) {
-        flush(cache, *s);
-        put_spare(s);
-    }
-}
-
 void thread_heap::drain_cache(const program_cache& cache)
 {
     mutex_guard guard(lock);

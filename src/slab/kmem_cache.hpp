@@ -140,6 +140,13 @@ public:
     /// such call.
     void drain_sheaves(bool idle_only) const;
 
+    /// Both: all that barns hold to the slabs, and empty slabs to the zone.
+    void drain() const
+    {
+        drain_sheaves(false);
+        shrink();
+    }
+
     /// nullptr where this shard has not been used.
     kmem_cache_node* node(unsigned shard) const;
 

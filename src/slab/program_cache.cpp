@@ -164,12 +164,6 @@ bool program_cache::add_slab() const
     return true;
 }
 
-void program_cache::drain() const
-{
-    drain_sheaves(false);
-    shrink();
-}
-
 // --- what is out -------------------------------------------------------------------------------
 
 std::size_t program_cache::nr_out() const

@@ -83,9 +83,6 @@ public:
     /// pages of all arenas.
     void for_each_out(void (*fn)(void* argument, void* object), void* argument) const;
 
-    /// Gives all that barns hold to the slabs, and empty slabs to the zone.
-    void drain() const;
-
     /// Could a request like this be served by this cache?
     bool suits(const program_cache_options& options) const;
 
