@@ -267,11 +267,13 @@ void* realloc_into_window(void* p, const allocation& old, std::size_t size)
 }
 
 /// The class whose objects are aligned so, and large enough; nr_classes if there is none.  The
-/// alignment is at most a page.
-unsigned class_of_aligned(std::size_t alignment, std::size_t size)
+/// alignment is at most a page.  A small class has exactly the rounded size, which is a multiple of it.
+[[gnu::always_inline]] inline unsigned class_of_aligned(std::size_t alignment, std::size_t size)
 {
-    const std::size_t rounded = round_up(size == 0 ? 1 : size, alignment);
-    unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of(rounded);
+    const std::size_t rounded = round_up(size + (size == 0), alignment);
+    if (rounded <= small_size_max) [[likely]]
+        return static_cast<unsigned>((rounded + malloc_alignment - 1) / malloc_alignment);
+    unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of_large(rounded);
     while (size_class < nr_classes && (class_size(size_class) & (alignment - 1)) != 0)
         ++size_class;
     return size_class;
@@ -402,21 +404,14 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
 namespace
 {
 
-/// An aligned object that lies in a bin, or nullptr.  What holds `size` rounded up to the alignment is
-/// aligned as well, if only its class is a multiple of it.
+/// An aligned object that lies in a bin, or nullptr.
 void* aligned_at_hand(std::size_t alignment, std::size_t size)
 {
     thread_bins* mine = this_thread.bins;
     if (size > slab_size_max || alignment > bytes_per_page || mine == nullptr) [[unlikely]]
         return nullptr;
-    const std::size_t rounded = round_up(size, alignment);
-    if (rounded <= small_size_max) // 0 lands in the dummy bin
-        return mine->of_class[(rounded + malloc_alignment - 1) / malloc_alignment].pop();
-    if (rounded > slab_size_max)
-        return nullptr;
-    const unsigned size_class = class_of_large(rounded);
-    return (class_size(size_class) & (alignment - 1)) == 0 ? mine->of_class[size_class].pop()
-                                                           : nullptr;
+    const unsigned size_class = class_of_aligned(alignment, size);
+    return size_class < nr_slab_classes ? mine->of_class[size_class].pop() : nullptr;
 }
 
 [[gnu::noinline]] void* aligned_alloc_slow(std::size_t alignment, std::size_t size)
