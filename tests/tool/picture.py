@@ -247,17 +247,20 @@ class Tmux:
         return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *words], capture_output=True, text=True,
                               check=True).stdout
 
-    def screen(self):
-        return self.tmux("capture-pane", "-p").splitlines()
-
-    def wait_for(self, condition):
+    def wait_for(self, condition, is_whole=lambda cursor: True):
         seen = []
 
         def is_there():
-            seen[:] = self.screen()
-            return condition(seen)
+            # in one call, so that nothing is drawn between the two
+            cursor, *seen[:] = self.tmux("display-message", "-p", "#{cursor_x},#{cursor_y}", ";",
+                                         "capture-pane", "-p").splitlines()
+            return is_whole(cursor) and condition(seen)
         wait_until(is_there)
         return seen
+
+    def wait_for_picture(self, condition):
+        """Of a screen of top's that is drawn to its end: only then the cursor is back in the corner."""
+        return self.wait_for(condition, lambda cursor: cursor == "0,0")
 
     def __enter__(self):
         return self
@@ -277,7 +280,7 @@ def caches_on(screen):
 def case_top_screen():
     """The live screen in 80 columns and 24 lines: sorted by the keys of slabtop, and left by q."""
     with Load(1) as load, Tmux(COMMAND, "top", "--delay", "0.2", load.pid) as terminal:
-        screen = terminal.wait_for(lambda s: len(caches_on(s)) > 10)
+        screen = terminal.wait_for_picture(lambda s: len(caches_on(s)) > 10)
         assert len(screen) == 24 and all(len(line) <= 80 for line in screen), screen
         assert screen[0].startswith(f" process {load.pid} (load): ") and "sorted by cache size" in screen[0]
         assert screen[1].startswith(" Active / Total Objects (% used)    : ")
@@ -286,12 +289,12 @@ def case_top_screen():
         for key, title, column in (("s", "object size", 4), ("n", "name", None), ("l", "slabs", 5), ("w", "waste", 7),
                                    ("u", "use", 3), ("a", "live objects", 0), ("c", "cache size", 6)):
             terminal.tmux("send-keys", key)
-            screen = terminal.wait_for(lambda s: f"sorted by {title}" in s[0] and len(caches_on(s)) > 10)
+            screen = terminal.wait_for_picture(lambda s: f"sorted by {title}" in s[0] and len(caches_on(s)) > 10)
             rows = caches_on(screen)
             values = [n if column is None else int(c[column].rstrip("%")) for c, n in rows]
             assert values == sorted(values, reverse=column is not None), (title, values)
         terminal.tmux("resize-window", "-x", "100", "-y", "40")
-        terminal.wait_for(lambda s: len(caches_on(s)) > 25)
+        terminal.wait_for_picture(lambda s: len(caches_on(s)) > 25)
         terminal.tmux("send-keys", "q")
         screen = terminal.wait_for(lambda s: any("left with 0" in line for line in s))
         assert not any("LIVE  CACHED" in line for line in screen), "the screen is as it was before"
@@ -303,12 +306,12 @@ def case_top_keys():
         program = pathlib.Path(folder) / "topped"
         shutil.copy(LOAD, program)
         with Load(program=program), Tmux(COMMAND, "top", "-d", "1000", "-s", "n", "topped") as terminal:
-            terminal.wait_for(lambda s: "sorted by name" in s[0] and len(caches_on(s)) > 3)
+            terminal.wait_for_picture(lambda s: "sorted by name" in s[0] and len(caches_on(s)) > 3)
             for key, title in (("a", "live objects"), ("b", "objects per slab"), ("c", "cache size"), ("l", "slabs"),
                                ("v", "active slabs"), ("n", "name"), ("o", "objects"), ("p", "pages per slab"),
                                ("s", "object size"), ("u", "use"), ("w", "waste"), ("N", "name"), ("O", "objects")):
                 terminal.tmux("send-keys", key)
-                terminal.wait_for(lambda s: s[0].endswith(f"sorted by {title}"))
+                terminal.wait_for_picture(lambda s: s[0].endswith(f"sorted by {title}"))
             terminal.tmux("send-keys", "x")  # no key of ours
             terminal.tmux("send-keys", "Q")
             terminal.wait_for(lambda s: any("left with 0" in line for line in s))
@@ -325,12 +328,12 @@ def case_top_rates():
         assert cache["live"] >= 50000
         began = time.monotonic()
         with Tmux(COMMAND, "top", "-d", "1000", python.pid) as terminal:
-            terminal.wait_for(lambda s: len(caches_on(s)) > 3 and caches_on(s)[0][0][0] == str(cache["live"]))
+            terminal.wait_for_picture(lambda s: len(caches_on(s)) > 3 and caches_on(s)[0][0][0] == str(cache["live"]))
             python.stdin.write(b"\n")
             python.stdin.flush()
             wait_for_ready(python)
             terminal.tmux("send-keys", "Space")
-            screen = terminal.wait_for(lambda s: len(caches_on(s)) > 3 and int(caches_on(s)[0][0][0]) < 20000)
+            screen = terminal.wait_for_picture(lambda s: len(caches_on(s)) > 3 and int(caches_on(s)[0][0][0]) < 20000)
             seconds = time.monotonic() - began
         columns, name = caches_on(screen)[0]
         assert name == cache["name"] and abs(int(columns[0]) - 10000) < 100
@@ -349,7 +352,7 @@ def case_top_small():
     with Load() as load:
         for columns, rows, head in ((80, 8, 4), (40, 10, 4), (30, 5, 2), (20, 2, 2)):
             with Tmux("TERM=vt100", COMMAND, "top", load.pid, columns=columns, rows=rows) as terminal:
-                screen = terminal.wait_for(lambda s: any(" KiB NAME" in l or " LIVE/s NAME" in l for l in s)
+                screen = terminal.wait_for_picture(lambda s: any(" KiB NAME" in l or " LIVE/s NAME" in l for l in s)
                                            or (columns < 25 and "LIVE" in "".join(s)))
                 assert len(screen) <= rows and all(len(line) <= columns for line in screen), screen
                 title = next(i for i, line in enumerate(screen) if "LIVE" in line)
@@ -357,9 +360,9 @@ def case_top_small():
                 if rows > 4:
                     assert any("kmalloc-" in line and " 20000" in line for line in screen), screen
                 terminal.tmux("resize-window", "-x", "80", "-y", "24")
-                terminal.wait_for(lambda s: len(caches_on(s)) > 4 and len(s) == 24)
+                terminal.wait_for_picture(lambda s: len(caches_on(s)) > 4 and len(s) == 24)
                 terminal.tmux("resize-window", "-x", "40", "-y", "6")
-                terminal.wait_for(lambda s: any(line.startswith("    LIVE  USE     KiB NAME") for line in s))
+                terminal.wait_for_picture(lambda s: any(line.startswith("    LIVE  USE     KiB NAME") for line in s))
                 terminal.tmux("send-keys", "q")
                 terminal.wait_for(lambda s: any("left with 0" in line for line in s))
 
@@ -367,7 +370,7 @@ def case_top_small():
 def case_top_stopped():
     """Stopped by ^Z, the shell has its terminal; continued, the screen is there again."""
     with Load() as load, Tmux("bash", "-mc", f"'{COMMAND} top {load.pid}; echo stopped; read; fg >/dev/null'") as terminal:
-        terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+        terminal.wait_for_picture(lambda s: len(caches_on(s)) > 3)
         terminal.tmux("send-keys", "C-z")
         terminal.wait_for(lambda s: any("stopped" in line for line in s))
         terminal.tmux("send-keys", "Enter")
@@ -379,7 +382,7 @@ def case_top_stopped():
 def case_top_end():
     """When the process ends, so does top, and says why; the terminal is as it was."""
     with Load() as load, Tmux(COMMAND, "top", "--delay", "0.1", load.pid) as terminal:
-        terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+        terminal.wait_for_picture(lambda s: len(caches_on(s)) > 3)
         load.finish()
         screen = terminal.wait_for(lambda s: any("left with 2" in line for line in s))
         assert any(f"buddyslab: process {load.pid} (load) has ended" in line for line in screen), screen
@@ -388,13 +391,13 @@ def case_top_end():
 def case_top_arrows():
     """Keys that are no letters change nothing, though terminals send letters for them."""
     with Load() as load, Tmux(COMMAND, "top", "-d", "1000", "-s", "n", load.pid) as terminal:
-        terminal.wait_for(lambda s: "sorted by name" in s[0] and len(caches_on(s)) > 3)
+        terminal.wait_for_picture(lambda s: "sorted by name" in s[0] and len(caches_on(s)) > 3)
         for width, key in enumerate(("Up", "Down", "Left", "Right", "PageUp", "F5"), 81):
             terminal.tmux("send-keys", key)
             terminal.tmux("send-keys", "x")
             terminal.tmux("resize-window", "-x", str(width))
             # drawn anew once the keys were seen: the title is as wide as the screen
-            screen = terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+            screen = terminal.wait_for_picture(lambda s: len(caches_on(s)) > 3)
             assert screen[0].endswith("sorted by name"), (key, screen[0])
         terminal.tmux("send-keys", "Q")
         terminal.wait_for(lambda s: any("left with 0" in line for line in s))
@@ -404,7 +407,7 @@ def case_top_quit():
     """Signals that end it, also that of the terminal's quit key, leave the terminal as it was."""
     for key in ("C-\\", "C-c"):
         with Load() as load, Tmux(COMMAND, "top", "-d", "1000", load.pid) as terminal:
-            terminal.wait_for(lambda s: len(caches_on(s)) > 3)
+            terminal.wait_for_picture(lambda s: len(caches_on(s)) > 3)
             terminal.tmux("send-keys", key)
             screen = terminal.wait_for(lambda s: any("left with" in line for line in s))
             assert any("left with 0" in line for line in screen), screen
