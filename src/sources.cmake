@@ -44,6 +44,7 @@ set(BUDDYSLAB_SOURCES
     src/slab/barn.cpp
     src/slab/cache_table.cpp
     src/slab/debug.cpp
+    src/slab/flush.cpp
     src/slab/heap_slab.cpp
     src/slab/holes.cpp
     src/slab/kmem_cache.cpp

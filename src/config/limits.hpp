@@ -77,6 +77,9 @@ inline constexpr unsigned slab_order_max = 5;
 inline constexpr std::size_t populate_part = 16;
 inline constexpr std::size_t populate_max = 15;
 
+/// Bytes of objects that one refill takes from a slab of which some pages hold no memory, but at least two objects.
+inline constexpr std::size_t refill_bytes_max = 8 * kib;
+
 /// A sheaf is one aligned 512-byte object: 3 words of header, 61 pointers.
 inline constexpr std::size_t sheaf_size = 512;
 inline constexpr unsigned sheaf_header_words = 3;
@@ -136,6 +139,9 @@ inline constexpr std::size_t bins_offset_in_thread_state = 0x20;
 /// Objects of the allocator itself; each struct proves that it fits.
 inline constexpr std::size_t thread_heap_size = 4 * kib + 512;
 inline constexpr std::size_t vm_area_size = 512;
+
+/// Slabs in the list of a fuller quarter than theirs that one refill lists anew, at most.
+inline constexpr unsigned lists_anew_max = 8;
 
 /// Wholly free slabs that a shard keeps, in bytes.
 inline constexpr std::size_t empty_slab_bytes_max = 32 * kib;

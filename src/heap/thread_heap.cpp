@@ -17,10 +17,6 @@ namespace
 /// Empty sheaves that a thread keeps at hand.
 constexpr unsigned spare_max = 4;
 
-/// A refill takes so many bytes of objects at a time, and at least two objects: more would touch
-/// memory that is not wanted yet.
-constexpr std::size_t refill_bytes = 8 * kib;
-
 constinit std::atomic<std::size_t> crowd{1};
 
 /// A thread among many gets a sheaf of a class only once it has shown that it uses the class: so many
@@ -52,13 +48,6 @@ unsigned capacity_now(const kmem_cache& cache)
     std::size_t n = bytes / cache.size();
     n = n < crowded_sheaf_objects ? crowded_sheaf_objects : n;
     return n < full ? static_cast<unsigned>(n) : full;
-}
-
-unsigned refill_count(const kmem_cache& cache, unsigned room)
-{
-    const std::size_t by_bytes = refill_bytes / cache.size();
-    const std::size_t wanted = by_bytes < 2 ? 2 : by_bytes;
-    return wanted < room ? static_cast<unsigned>(wanted) : room;
 }
 
 unsigned barn_room(const kmem_cache& cache)
@@ -201,7 +190,7 @@ void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
     if (spent == nullptr && deserves_sheaf(cache.size_class()))
         spent = take_spare();
     const unsigned room = capacity_now(cache); // once: it changes when threads come and go
-    const unsigned want = spent == nullptr ? 1 : refill_count(cache, room);
+    const unsigned want = spent == nullptr ? 1 : room;
     void* objects[sheaf_capacity_max];
     pages_.set_bound(share_of(pageset_order_bytes_max));
     const unsigned n = cache.refill(&pages_, shard, objects, want, use);

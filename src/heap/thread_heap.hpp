@@ -228,8 +228,6 @@ unsigned sort_by_node(void** objects, unsigned n, unsigned node, unsigned (*node
 std::size_t share_of(std::size_t bytes);
 /// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
 unsigned capacity_now(const kmem_cache& cache);
-/// How many objects a refill takes, at most `room`.
-unsigned refill_count(const kmem_cache& cache, unsigned room);
 /// Full sheaves that a barn of this cache holds.
 unsigned barn_room(const kmem_cache& cache);
 

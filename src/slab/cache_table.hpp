@@ -59,10 +59,14 @@ constexpr kmem_cache::kmem_cache(unsigned number, unsigned size_class, std::stri
       map_class_(static_cast<std::uint8_t>(map_class_of(number, size_class))),
       order_min_(static_cast<std::uint8_t>(slab_order_min(size))),
       order_max_(static_cast<std::uint8_t>(slab_order_busy(size))),
-      sheaf_capacity_(static_cast<std::uint8_t>(sheaf_capacity_for(size)))
+      sheaf_capacity_(static_cast<std::uint8_t>(sheaf_capacity_for(size))), objects_in_{}
 {
     for (std::size_t i = 0; i < name.size() && i + 1 < sizeof name_; ++i)
         name_[i] = name[i];
+    for (unsigned order = 0; order <= slab_order_max; ++order) {
+        const std::size_t fit = (bytes_per_page << order) / size;
+        objects_in_[order] = static_cast<std::uint16_t>(is_single() ? 1 : fit);
+    }
 }
 
 /// offset * reciprocal >> 32 is offset / size for every offset in a slab.

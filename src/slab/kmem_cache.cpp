@@ -1,14 +1,10 @@
 /*
- * Caches: from slabs to objects (refill) and back (flush).
+ * Caches: from slabs to objects, and what they do with whole slabs.  The way back is flush.cpp's.
  *
- * Both work on many objects at a time.  refill() looks for a free object in this order, each step
- * costing more than the one before:
+ * refill() takes many objects at a time.  It looks for them in this order, each step costing more than
+ * the one before:
  *
  *     the fullest partial slab of this shard > one of another shard > a new slab
- *
- * flush() first finds the slab of every object, without a lock, which is where the cache misses are;
- * then it sets their bits, one locked pass per home shard.  A bit that is set already is a double
- * free: it costs nothing to see, so it is always seen.
  *
  * Slabs start small and grow with the number a shard has: a class that a program uses once costs one
  * page, a busy one gets slabs of up to 2^order_max pages.
@@ -86,18 +82,26 @@ void populate(const page_use& use)
 
 // --- from slabs to objects ---------------------------------------------------------------------
 
-/// Takes the slab to serve from next off its list.
+/// Takes the slab to serve from next off its list.  Those in the way that have more free objects by now than their
+/// list says are listed anew: giving back, which is done for each object, need not ask.
 page* kmem_cache::take_partial(kmem_cache_node& from) const
 {
-    list_head* node = nullptr;
-    for (unsigned i = 0; i < nr_fullness_lists && node == nullptr; ++i)
-        node = from.partial[i].front();
-    if (node == nullptr) {
-        node = from.empty.front();
-        if (node == nullptr)
-            return nullptr;
-        from.nr_empty -= 1;
+    unsigned to_list_anew = lists_anew_max;
+    for (unsigned i = 0; i < nr_fullness_lists; ++i) {
+        while (list_head* node = from.partial[i].front()) {
+            page* slab = list_entry<page, &page::lru>(node);
+            list_head::remove(*node);
+            const unsigned f = fullness(slab->nr_free, objects_in(slab->order));
+            if (f == i || to_list_anew == 0)
+                return slab;
+            --to_list_anew;
+            from.partial[f].insert_front(*node);
+        }
     }
+    list_head* node = from.empty.front();
+    if (node == nullptr)
+        return nullptr;
+    from.nr_empty -= 1;
     list_head::remove(*node);
     return list_entry<page, &page::lru>(node);
 }
@@ -213,137 +217,7 @@ void* kmem_cache::alloc_one() const
     return refill(nullptr, current_shard(), &object, 1, use) != 0 ? object : nullptr;
 }
 
-// --- from objects to slabs ---------------------------------------------------------------------
-
-/// Sets the bits of objects of one slab, and checks that each is one and is in use.
-void kmem_cache::mark_free(page& head, void* const* objects, unsigned n) const
-{
-    const char* const first = head.start + head.colour * malloc_alignment;
-    const std::size_t room = objects_in(head.order) * std::size_t{size_};
-    for (unsigned i = 0; i < n; ++i) {
-        const auto offset = static_cast<std::size_t>(static_cast<const char*>(objects[i]) - first);
-        const std::size_t index = offset * reciprocal_ >> 32;
-        if (index * size_ != offset || offset >= room) [[unlikely]]
-            report_stray(objects[i]);
-        std::uint64_t& word = bitmap_word(head, static_cast<unsigned>(index));
-        const std::uint64_t bit = bit_in_word(static_cast<unsigned>(index));
-        if ((word & bit) != 0) [[unlikely]]
-            report_double_free("free", position_of(head, static_cast<unsigned>(index)));
-        word |= bit;
-    }
-}
-
-/// Gives objects that follow each other back to the one slab they are of, and lists it anew.
-void kmem_cache::put_run(kmem_cache_node& home, page& head, void* const* objects, unsigned n,
-                         list_head& emptied) const
-{
-    const unsigned nr_objects = objects_in(head.order);
-    const bool was_listed = head.nr_free != 0;
-    const unsigned before = fullness(head.nr_free, nr_objects);
-    mark_free(head, objects, n);
-    head.nr_free = static_cast<std::uint16_t>(head.nr_free + n);
-    home.nr_free += n;
-    if (was_listed && before == fullness(head.nr_free, nr_objects) && head.nr_free != nr_objects)
-        return;
-    if (was_listed)
-        list_head::remove(head.lru);
-    const std::size_t pages = slab_pages(head.order);
-    const std::size_t kept = home.nr_empty * pages;
-    if (head.nr_free != nr_objects || (kept + pages) << page_shift <= empty_slab_bytes_max) {
-        list_by_fullness(home, head);
-        return;
-    }
-    forget_slab(home, head);
-    home.nr_free -= nr_objects;
-    emptied.insert_front(head.lru);
-}
-
-/// Gives back those objects whose home is `shard`.
-void kmem_cache::put_objects(unsigned shard, void* const* objects, const object_run* runs,
-                             list_head& emptied) const
-{
-    kmem_cache_node& home = *node(shard);
-    mutex_guard guard(home.lock);
-    while (runs->of != nullptr) {
-        page& head = *runs->of;
-        const unsigned begin = runs->begin;
-        const bool is_here = runs->shard == shard;
-        while ((++runs)->of == &head) {
-        }
-        if (is_here)
-            put_run(home, head, objects + begin, runs->begin - begin, emptied);
-    }
-}
-
-/// Reports an object that cannot be given back to this cache; there is a reason.
-void kmem_cache::report_stray(const void* object) const
-{
-    const page* p = virt_to_page(object);
-    if (p == nullptr || p->state != page_state::slab)
-        report_free_page("free", object);
-    const object_position at = locate(object, *p);
-    if (at.cache != this)
-        report_wrong_cache("free", object, *this, at);
-    report_not_start("free", object, at);
-}
-
-namespace
-{
-
-/// Cuts objects into runs, the last of which is of no page; returns how many others there are.
-unsigned make_runs(void* const* objects, unsigned n, object_run* runs)
-{
-    unsigned nr_runs = 0;
-    pfn_t last = 0;
-    for (unsigned i = 0; i < n; ++i) {
-        const pfn_t pfn = address_to_pfn(objects[i]);
-        if (pfn == last)
-            continue;
-        last = pfn;
-        page* p = virt_to_page(objects[i]);
-        prefetch(p);
-        runs[nr_runs++] = {p, i, 0};
-    }
-    runs[nr_runs] = {nullptr, n, 0};
-    return nr_runs;
-}
-
-} // namespace
-
-/// Finds the slabs of objects that are being freed, and checks that they are of this cache.  Returns a
-/// mask of their shards.
-///
-/// Objects that were freed in random order have their struct pages all over the map: each pass
-/// prefetches for the next, so that they wait for memory once and not one by one.
-std::uint32_t kmem_cache::find(void* const* objects, unsigned n, object_run* runs) const
-{
-    const unsigned nr_runs = make_runs(objects, n, runs);
-    for (unsigned r = 0; r < nr_runs; ++r) {
-        const page* p = runs[r].of;
-        void* const object = objects[runs[r].begin];
-        if (p == nullptr || p->state != page_state::slab || p->cache != number_) [[unlikely]]
-            report_stray(object);
-        runs[r].of -= address_to_pfn(object) & (nr_pages(p->order) - 1);
-        prefetch(runs[r].of);
-    }
-    std::uint32_t shards = 0;
-    for (unsigned r = 0; r < nr_runs; ++r) {
-        runs[r].shard = runs[r].of->shard;
-        shards |= 1u << runs[r].shard;
-    }
-    return shards;
-}
-
-void kmem_cache::flush(pageset* pages, void* const* objects, unsigned n) const
-{
-    BSL_PROBE2(flush, &name_[0], n);
-    VM_BUG_ON(n == 0 || n > sheaf_capacity_max);
-    object_run runs[sheaf_capacity_max + 1];
-    list_head emptied;
-    for (std::uint32_t shards = find(objects, n, runs); shards != 0; shards &= shards - 1)
-        put_objects(lowest_bit(shards), objects, runs, emptied);
-    free_all(pages, emptied);
-}
+// --- slabs that come and go ---------------------------------------------------------------------
 
 /// Takes a slab out of its shard's books; its free objects are the caller's to count.
 void kmem_cache::forget_slab(kmem_cache_node& home, const page& head) const

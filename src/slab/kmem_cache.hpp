@@ -100,7 +100,7 @@ public:
     /// Objects in a sheaf of this cache.
     unsigned sheaf_capacity() const { return sheaf_capacity_; }
     /// Do objects have a slab each?
-    bool is_single() const { return size_ > slab_size_max; }
+    constexpr bool is_single() const { return size_ > slab_size_max; }
 
     /// Takes at most `want` free objects, all of one slab, ascending by address; returns how many.  0: the
     /// zone must grow first.  Who takes more than one may find pages opened ahead in `use`.
@@ -151,7 +151,7 @@ public:
     kmem_cache_node* node(unsigned shard) const;
 
     /// A slab's number of objects.
-    unsigned objects_in(unsigned order) const;
+    unsigned objects_in(unsigned order) const { return objects_in_[order]; }
 
     void validate() const;
 
@@ -195,7 +195,10 @@ private:
     void forget_slab(kmem_cache_node& home, const page& head) const
         BSL_TSA(requires_capability(home.lock));
     unsigned take_resident(page& head, void** objects, unsigned want) const;
+    unsigned index_of(const page& head, const void* object) const;
     void mark_free(page& head, void* const* objects, unsigned n) const;
+    void list_put(kmem_cache_node& home, page& head, bool was_listed, list_head& emptied) const
+        BSL_TSA(requires_capability(home.lock));
     void put_run(kmem_cache_node& home, page& head, void* const* objects, unsigned n,
                  list_head& emptied) const BSL_TSA(requires_capability(home.lock));
     void free_all(pageset* pages, list_head& slabs) const;
@@ -210,6 +213,7 @@ private:
     std::uint8_t order_min_;
     std::uint8_t order_max_;
     std::uint8_t sheaf_capacity_;
+    std::uint16_t objects_in_[slab_order_max + 1]; ///< of a slab of each order
 };
 
 /// What is at an address inside a slab.

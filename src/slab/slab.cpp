@@ -13,14 +13,6 @@
 namespace bsl
 {
 
-unsigned kmem_cache::objects_in(unsigned order) const
-{
-    if (is_single())
-        return 1;
-    const std::uint64_t bytes = nr_pages(order) << page_shift;
-    return static_cast<unsigned>(bytes * reciprocal_ >> 32);
-}
-
 std::size_t kmem_cache::slab_pages(unsigned order) const
 {
     return is_single() ? size_ >> page_shift : nr_pages(order);
@@ -148,8 +140,8 @@ unsigned kmem_cache::take_resident(page& head, void** objects, unsigned want) co
     return n;
 }
 
-/// Takes objects in address order.  Of pages that hold no memory yet it opens those of one object, and
-/// at most `ahead` behind them: what is not asked for is not touched.
+/// Takes objects in address order, many only where all pages hold memory.  Of pages that hold none yet it opens
+/// those of one object, and at most `ahead` behind them: what is not asked for is not touched.
 unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std::size_t ahead,
                                   page_use& use) const
 {
@@ -160,6 +152,8 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std
     use.zeros = dirty == 0;
     if (dirty == end_page - first_page)
         return take_resident(head, objects, want);
+    const std::size_t by_bytes = refill_bytes_max < 2 * size_ ? 2 : refill_bytes_max / size_;
+    want = want < by_bytes ? want : static_cast<unsigned>(by_bytes);
 
     char* const first = head.start + head.colour * malloc_alignment;
     const unsigned words = (objects_in(head.order) + 63) / 64;

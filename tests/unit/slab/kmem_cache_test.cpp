@@ -134,6 +134,46 @@ TEST_CASE("a refill opens one page that nobody touched, and a sixteenth of the c
     }
 }
 
+TEST_CASE("a refill takes all that is wanted where every page holds memory")
+{
+    const kmem_cache& cache = cache_of_size(512);
+    REQUIRE(sheaf_capacity_max * cache.size() > refill_bytes_max);
+    std::vector<void*> slab;
+    for (void* object : take(cache, 500)) { // slabs have 64 objects by then
+        if (!slab.empty() && position(slab[0]).head != position(object).head) {
+            if (slab.size() > sheaf_capacity_max)
+                break;
+            slab.clear();
+        }
+        slab.push_back(object);
+    }
+    REQUIRE(slab.size() > sheaf_capacity_max);
+    const page* head = position(slab.back()).head;
+    slab.pop_back(); // one stays in use, and the slab with it
+    flush(cache, slab);
+    std::vector<void*> objects;
+    do // fuller slabs serve first
+        objects = refill(cache, sheaf_capacity_max);
+    while (position(objects[0]).head != head);
+    CHECK(objects.size() == sheaf_capacity_max);
+}
+
+TEST_CASE("objects in rows, up and down, side by side and with gaps, are all free afterwards")
+{
+    const kmem_cache& cache = cache_of_size(48);
+    std::vector<void*> objects = take(cache, 300);
+    const auto middle = objects.begin() + 100;
+    std::reverse(middle, objects.begin() + 200);
+    std::stable_partition(objects.begin() + 150, objects.end(),
+                          [&](void* object) { return position(object).index % 3 == 0; });
+    flush(cache, objects);
+    for (void* object : objects)
+        CHECK(is_free(position(object)));
+    cache.validate();
+    cache.shrink();
+    CHECK(nr_slabs(cache) == 0);
+}
+
 TEST_CASE("objects are known to be zeros until their page is used again")
 {
     const kmem_cache& cache = cache_of_size(512);

@@ -7,6 +7,7 @@
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace bsl;
@@ -49,6 +50,23 @@ TEST_CASE("an object that is free already is named")
     CHECK(message_of_flush(cache, {objects[3]}) ==
           bug(objects[3]) + "double free: object " + std::to_string(position(objects[3]).index) +
               " of cache kmalloc-64 at " + hex(objects[3]) + " is free already\n");
+}
+
+TEST_CASE("of objects in a row, the one that is free already is named")
+{
+    const kmem_cache& cache = cache_of_size(16); // a row is in several words of the bitmap
+    const std::vector<void*> objects = take(cache, 100);
+    std::vector<void*> row(objects.begin(), objects.begin() + sheaf_capacity_max);
+    REQUIRE(position(row.front()).head == position(row.back()).head);
+    REQUIRE(position(row.back()).index == position(row.front()).index + sheaf_capacity_max - 1);
+    void* freed = row[50];
+    flush(cache, {freed});
+    const std::string expected = bug(freed) + "double free: object " +
+                                 std::to_string(position(freed).index) +
+                                 " of cache kmalloc-16 at " + hex(freed) + " is free already\n";
+    CHECK(message_of_flush(cache, row) == expected);
+    std::reverse(row.begin(), row.end());
+    CHECK(message_of_flush(cache, row) == expected);
 }
 
 TEST_CASE("an object that comes twice in one flush is seen")
