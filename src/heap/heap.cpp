@@ -88,7 +88,7 @@ void* alloc_class(unsigned size_class, bool& zeros)
         zeros = false;
         return kmalloc_cache(size_class).alloc_one();
     });
-    keep_balance(this_thread.heap);
+    keep_balance_after_alloc(this_thread.heap);
     return object;
 }
 
@@ -138,7 +138,7 @@ void free_large(void* p, page& head, const char* call)
         mutex_guard guard(direct_lock);
         cache.free_one(p);
     }
-    keep_balance(mine);
+    keep_balance_after_free(mine);
 }
 
 void free_object(void* p, unsigned size_class)
@@ -151,7 +151,7 @@ void free_object(void* p, unsigned size_class)
         mutex_guard guard(direct_lock);
         kmalloc_cache(size_class).free_one(p);
     }
-    keep_balance(this_thread.heap);
+    keep_balance_after_free(this_thread.heap);
 }
 
 /// Frees what resolve() has found to be in order.
@@ -170,16 +170,16 @@ void free_allocation(void* p, const allocation& what, const char* call)
         return;
     case allocation_kind::run:
         free_run(*what.head);
-        return keep_balance(this_thread.heap);
+        return keep_balance_after_free(this_thread.heap);
     case allocation_kind::adjacent:
         if (free_adjacent(static_cast<char*>(p)) == vfree_result::already_free)
             report_free_page(call, p);
-        return keep_balance(this_thread.heap);
+        return keep_balance_after_free(this_thread.heap);
     case allocation_kind::window:
         drop_guard(*what.window);
         if (vfree(*what.window, p) == vfree_result::already_free)
             report_double_free_window(call, p, *what.window);
-        return keep_balance(this_thread.heap);
+        return keep_balance_after_free(this_thread.heap);
     }
 }
 
@@ -199,7 +199,7 @@ void* allocate_to_grow(std::size_t size)
         thread_heap* mine = this_thread_heap();
         return mine != nullptr ? mine->alloc_roomy(class_of(size)) : nullptr;
     });
-    keep_balance(this_thread.heap);
+    keep_balance_after_alloc(this_thread.heap);
     return object != nullptr ? object : allocate(size, zeros);
 }
 
@@ -424,7 +424,7 @@ void* aligned_at_hand(std::size_t alignment, std::size_t size)
     if (counts_calls() && alignment <= bytes_per_page) [[unlikely]]
         count_request(class_of_aligned(alignment, size), size);
     void* p = alloc_aligned(alignment, size);
-    keep_balance(this_thread.heap);
+    keep_balance_after_alloc(this_thread.heap);
     return p != nullptr ? p : out_of_memory();
 }
 

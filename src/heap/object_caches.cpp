@@ -59,7 +59,7 @@ void* cache_alloc_slow(const program_cache& cache, bool& zeros) noexcept
         if (object != nullptr || !make_room_for(cache, was_at_limit))
             break;
     }
-    keep_balance(this_thread.heap);
+    keep_balance_after_alloc(this_thread.heap);
     if (object == nullptr)
         errno = ENOMEM;
     else if (cache.is_single() && cache.has_constructor())
@@ -104,7 +104,7 @@ void cache_free_slow(const program_cache& cache, void* object) noexcept
         mutex_guard guard(direct_lock);
         cache.free_one(object);
     }
-    keep_balance(this_thread.heap);
+    keep_balance_after_free(this_thread.heap);
 }
 
 // --- many at a time -------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ page* alloc(std::size_t pages, const frame_request& request)
     char* start = alloc_wherever(request, pages);
     if (request.keeps_reserve)
         look_after_reserve();
-    keep_balance(this_thread.heap);
+    keep_balance_after_alloc(this_thread.heap);
     if (start == nullptr && request.must)
         report_must(pages);
     if (start == nullptr) {
@@ -319,7 +319,7 @@ void give_back(page& first)
         if (!is_normal)
             balance_other(home);
     }
-    keep_balance(mine);
+    keep_balance_after_free(mine);
 }
 
 } // namespace

@@ -178,7 +178,7 @@ bool resize_run(private_heap& heap, page& head, std::size_t size)
     }
     heap.held -= (done ? fewer : more) << page_shift;
     heap.leave();
-    keep_balance(this_thread.heap);
+    keep_balance_after_free(this_thread.heap);
     return done;
 }
 
@@ -214,7 +214,7 @@ void free_window(private_heap& heap, void* p, vm_area& window, const char* call)
     heap.held -= usable_size(window);
     heap.leave();
     vfree(window, p);
-    keep_balance(this_thread.heap);
+    keep_balance_after_free(this_thread.heap);
 }
 
 /// In no list meanwhile: nobody reads how large it is, and the child of a fork has none half changed.
@@ -250,7 +250,7 @@ void give_back_heap_pages(page& head)
     if (is_adjacent(head)) {
         head.state = page_state::run;
         free_adjacent(head.start);
-        return keep_balance(this_thread.heap);
+        return keep_balance_after_free(this_thread.heap);
     }
     head.colour = head.nr_run_pages != nr_pages(head.order);
     head.state = page_state::frame;
@@ -262,7 +262,7 @@ void give_back_heap_window(vm_area& window)
     window.heap = 0;
     window.heap_link = {};
     vfree(window, window.start);
-    keep_balance(this_thread.heap);
+    keep_balance_after_free(this_thread.heap);
 }
 
 } // namespace bsl::heap

@@ -144,18 +144,15 @@ bool make_room_in(zone& of)
     return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
 }
 
-void keep_balance(thread_heap* mine)
+namespace
 {
-    /// Slow paths between two looks at the clock.
+
+/// What has to do with time: once in so many slow paths of a thread.
+void look_at_clock()
+{
     constexpr unsigned slow_paths_per_look = 64;
-    if (mine != nullptr && mine->has_flushed(next_look_at_holes())) [[unlikely]]
-        balance_holes();
-    if (memory_is_short()) [[unlikely]]
-        keep_above_low();
-    let_windows_give_way();
-    let_sheaves_give_way(mine);
     if (++this_thread.slow_paths % slow_paths_per_look != 0) [[likely]]
-        return nr_nodes() == 1 ? balance(zone_normal) : for_each_malloc_zone(balance);
+        return;
     if (!age(zone_normal))
         return;
     age_windows();
@@ -170,6 +167,30 @@ void keep_balance(thread_heap* mine)
         else
             age_other(z);
     });
+}
+
+} // namespace
+
+void keep_balance_after_alloc(thread_heap* mine)
+{
+    if (memory_is_short()) [[unlikely]]
+        keep_above_low();
+    let_windows_give_way();
+    let_sheaves_give_way(mine);
+    look_at_clock();
+}
+
+void keep_balance_after_free(thread_heap* mine)
+{
+    if (mine != nullptr && mine->has_flushed(next_look_at_holes())) [[unlikely]]
+        balance_holes();
+    if (memory_is_short()) [[unlikely]]
+        keep_above_low();
+    if (nr_nodes() == 1) [[likely]]
+        balance(zone_normal);
+    else
+        for_each_malloc_zone(balance);
+    look_at_clock();
 }
 
 } // namespace bsl::heap

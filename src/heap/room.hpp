@@ -39,7 +39,9 @@ auto with_room(Attempt attempt)
     return decltype(attempt())(nullptr);
 }
 
-/// Pages became free, or objects did: keeps within the bounds.
-void keep_balance(thread_heap* mine);
+/// Called on the way of every slow path, with no lock held.  After pages or objects were taken, what is idle gives way
+/// to growth; after they became free, free memory is kept within its bounds.
+void keep_balance_after_alloc(thread_heap* mine);
+void keep_balance_after_free(thread_heap* mine);
 
 } // namespace bsl::heap

@@ -220,15 +220,17 @@ bool thread_heap::deserves_sheaf(unsigned size_class)
 /// other class has one.
 bool thread_heap::evict_for(unsigned size_class)
 {
-    for (unsigned i = 0; i < nr_slab_classes; ++i) {
-        sheaf* s = next_victim_ == size_class ? nullptr : pop_full(next_victim_);
-        if (s != nullptr) {
-            sheaf* room = nullptr;
-            give_away(kmalloc_cache(next_victim_), *s, room);
-            put_spare(room);
-            return true;
-        }
-        next_victim_ = static_cast<std::uint8_t>((next_victim_ + 1u) % nr_slab_classes);
+    for (unsigned turn = 0; turn < 2; ++turn) {
+        std::size_t victim = has_full_.find(next_victim_, nr_slab_classes, true);
+        if (victim == size_class)
+            victim = has_full_.find(victim + 1, nr_slab_classes, true);
+        next_victim_ = static_cast<std::uint8_t>(victim % nr_slab_classes);
+        if (victim == nr_slab_classes)
+            continue;
+        sheaf* room = nullptr;
+        give_away(kmalloc_cache(next_victim_), *pop_full(next_victim_), room);
+        put_spare(room);
+        return true;
     }
     return false;
 }
@@ -251,14 +253,18 @@ bool thread_heap::keeps_another(const kmem_cache& cache, unsigned size_class)
 void thread_heap::push_full(unsigned size_class, sheaf& s)
 {
     full_[size_class].push(s);
+    has_full_.set(size_class);
     full_bytes_ += sheaf_bytes(kmalloc_cache(size_class));
 }
 
 sheaf* thread_heap::pop_full(unsigned size_class)
 {
     sheaf* s = full_[size_class].pop();
-    if (s != nullptr)
-        full_bytes_ -= sheaf_bytes(kmalloc_cache(size_class));
+    if (s == nullptr)
+        return nullptr;
+    full_bytes_ -= sheaf_bytes(kmalloc_cache(size_class));
+    if (full_[size_class].size() == 0)
+        has_full_.clear(size_class);
     return s;
 }
 

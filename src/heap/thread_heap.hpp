@@ -203,7 +203,8 @@ private:
 
     thread_bins bins_;
     sheaf_stack full_[nr_slab_classes];
-    std::size_t full_bytes_ = 0; ///< of objects in those
+    std::size_t full_bytes_ = 0;                          ///< of objects in those
+    bitmap<round_up(nr_slab_classes, 64)> has_full_ = {}; ///< classes that have any
     /// Pages that the heap may use before what is idle gives way; the owner's.
     std::size_t stays_up_to_ = 0;
     bitmap<round_up(nr_slab_classes, 64)> was_refilled_ = {}; ///< classes: from full_, since then
