@@ -187,13 +187,12 @@ bool move_to_window(char* from, char* to, std::size_t size)
 
 std::size_t lendable_bytes()
 {
-    if (!can_lend())
-        return 0;
     std::size_t pages = 0;
     const zonelist list = lenders();
     for (unsigned i = 0; i < list.nr; ++i)
         pages += list.zones[i]->counts().nr_dirty_large;
-    return pages << page_shift;
+    // The kernel is asked only where there is something to lend.
+    return pages >= nr_pages(stitch_order_min) && can_lend() ? pages << page_shift : 0;
 }
 
 bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)
