@@ -145,6 +145,7 @@ class Session:
                            for one in self.allocators},
             "notes": self.notes,
             "summary": stats.summary(rows, names),
+            "unbiased": stats.summary(rows, names, stats.Row.unbiased_ratio),
             "losses": stats.losses(rows),
             "workloads": {one.name: {"about": one.about, "group": one.group,
                                      "command": one.command, "runs": self.runs.get(one.name, {})}

@@ -47,7 +47,7 @@ def _comparison(rows, allocators):
                   [[row.name, *(_cell(row, one) for one in allocators)] for row in rows])
 
 
-def _summary(summary, allocators):
+def _means(summary, allocators):
     lines = []
     for group in SUMMED_GROUPS:
         for metric in METRICS:
@@ -55,10 +55,17 @@ def _summary(summary, allocators):
             if any(means.values()):
                 cells = [f"{means[one]:.3f}" if means[one] else "–" for one in allocators]
                 lines.append([f"{group}: {TITLES[metric]}", *cells])
+    return _table(["", *allocators], lines) if lines else ["–", ""]
+
+
+def _summary(result, allocators):
     text = ["Geometric means over the workloads of a group, each relative to the best peer "
             f"(the best of all but {US}) in that workload: 1.000 is as good as always having "
             "chosen the best peer.", ""]
-    return text + _table(["", *allocators], lines)
+    text += _means(result["summary"], allocators)
+    text += ["The same, where the best peer of each repetition is the one that was best in the others: "
+             "who is chosen by the repetition that he is compared in was lucky in it.", ""]
+    return text + _means(result["unbiased"], allocators)
 
 
 def _losses(losses, allocators):
@@ -110,7 +117,7 @@ def markdown(result, workloads, rows):
              f"{' (quick)' if result['options']['quick'] else ''}; figures are medians, "
              "± is half the distance between the extremes"]
     text += [f"* note: {note}" for note in result["notes"]] + [""]
-    text += ["## Outcome", ""] + _summary(result["summary"], allocators)
+    text += ["## Outcome", ""] + _summary(result, allocators)
     text += ["## To be worked on", ""] + _losses(result["losses"], allocators)
     for group in GROUPS:
         for metric in ("time", "value", "rss"):

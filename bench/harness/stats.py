@@ -27,6 +27,7 @@ class Figure:
     least: float
     greatest: float
     count: int
+    samples: tuple  # one for each repetition, in their order
 
     @property
     def spread(self):
@@ -57,9 +58,27 @@ class Row:
             return None
         return (self.figures[allocator].median + floor) / (best[0] + floor)
 
+    def unbiased_ratio(self, allocator):
+        """As ratio(), but for each repetition the best peer is the one that was best in the others.
+
+        Who is chosen by the repetition that he is compared in was lucky in it, and the more so the more
+        peers there are: of six copies of one library, each is worse than the best of the other five."""
+        counts = {one.count for one in self.figures.values()}
+        if self.best_peer() is None or allocator not in self.figures or counts == {1} or len(counts) != 1:
+            return None
+        floor = FLOOR.get(self.metric, 0.0)
+        ratios = []
+        for turn in range(counts.pop()):
+            others = {name: median(one.samples[:turn] + one.samples[turn + 1:])
+                      for name, one in self.figures.items() if name != US}
+            best = self.figures[min(others, key=others.get)].samples[turn]
+            if best + floor > 0:
+                ratios.append((self.figures[allocator].samples[turn] + floor) / (best + floor))
+        return geometric_mean(ratios)
+
 
 def _figure(samples):
-    return Figure(median(samples), min(samples), max(samples), len(samples))
+    return Figure(median(samples), min(samples), max(samples), len(samples), tuple(samples))
 
 
 def _row(workload, name, metric, unit, runs, pick):
@@ -102,10 +121,10 @@ def geometric_mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
 
 
-def summary(rows, allocators):
+def summary(rows, allocators, ratio=Row.ratio):
     """{group: {metric: {allocator: geometric mean of the ratios to the best peer}}}"""
     return {group: {metric: {allocator: geometric_mean(
-        [row.ratio(allocator) for row in rows if row.group == group and row.metric == metric])
+        [ratio(row, allocator) for row in rows if row.group == group and row.metric == metric])
         for allocator in allocators} for metric in METRICS} for group in SUMMED_GROUPS}
 
 
