@@ -88,20 +88,23 @@ void* alloc_class(unsigned size_class, bool& zeros)
         zeros = false;
         return kmalloc_cache(size_class).alloc_one();
     });
-    keep_balance_after_alloc(this_thread.heap);
+    thread_heap* mine = this_thread.heap;
+    keep_balance_after_alloc(mine, mine == nullptr || mine->has_moved());
     return object;
 }
 
 /// Whole pages, aligned to 2^order pages: for alignments that no class has.
 void* alloc_run(std::size_t pages, unsigned order, bool& zeros)
 {
-    return with_room([&]() -> void* {
+    void* run = with_room([&]() -> void* {
         char* start = alloc_near(current_node(), [&](zone& from) {
             mutex_guard guard(from.lock);
             return from.alloc_pages_exact(pages, order, migrate_type::run);
         });
         return start == nullptr ? nullptr : mark_run(start, pages, zeros);
     });
+    keep_balance_after_alloc(this_thread.heap);
+    return run;
 }
 
 void free_run(page& head)
@@ -143,7 +146,8 @@ void free_large(void* p, page& head, const char* call)
 
 void free_object(void* p, unsigned size_class)
 {
-    if (thread_heap* mine = this_thread_heap()) {
+    thread_heap* mine = this_thread_heap();
+    if (mine != nullptr) {
         if (mine->bins().of_class[size_class].is_topmost(p))
             report_double_free("free", locate(p, *virt_to_page(p)));
         mine->free(kmalloc_cache(size_class), p);
@@ -151,7 +155,7 @@ void free_object(void* p, unsigned size_class)
         mutex_guard guard(direct_lock);
         kmalloc_cache(size_class).free_one(p);
     }
-    keep_balance_after_free(this_thread.heap);
+    keep_balance_after_free(mine, mine == nullptr || mine->has_moved());
 }
 
 /// Frees what resolve() has found to be in order.
@@ -424,7 +428,6 @@ void* aligned_at_hand(std::size_t alignment, std::size_t size)
     if (counts_calls() && alignment <= bytes_per_page) [[unlikely]]
         count_request(class_of_aligned(alignment, size), size);
     void* p = alloc_aligned(alignment, size);
-    keep_balance_after_alloc(this_thread.heap);
     return p != nullptr ? p : out_of_memory();
 }
 

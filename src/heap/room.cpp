@@ -171,17 +171,22 @@ void look_at_clock()
 
 } // namespace
 
-void keep_balance_after_alloc(thread_heap* mine)
+void keep_balance_after_alloc(thread_heap* mine, bool has_moved)
 {
+    look_at_clock();
+    if (!has_moved)
+        return;
     if (memory_is_short()) [[unlikely]]
         keep_above_low();
     let_windows_give_way();
     let_sheaves_give_way(mine);
-    look_at_clock();
 }
 
-void keep_balance_after_free(thread_heap* mine)
+void keep_balance_after_free(thread_heap* mine, bool has_moved)
 {
+    look_at_clock();
+    if (!has_moved)
+        return;
     if (mine != nullptr && mine->has_flushed(next_look_at_holes())) [[unlikely]]
         balance_holes();
     if (memory_is_short()) [[unlikely]]
@@ -190,7 +195,6 @@ void keep_balance_after_free(thread_heap* mine)
         balance(zone_normal);
     else
         for_each_malloc_zone(balance);
-    look_at_clock();
 }
 
 } // namespace bsl::heap

@@ -40,8 +40,9 @@ auto with_room(Attempt attempt)
 }
 
 /// Called on the way of every slow path, with no lock held.  After pages or objects were taken, what is idle gives way
-/// to growth; after they became free, free memory is kept within its bounds.
-void keep_balance_after_alloc(thread_heap* mine);
-void keep_balance_after_free(thread_heap* mine);
+/// to growth; after they became free, free memory is kept within its bounds.  Where nothing moved but sheaves of the
+/// thread's own, only the clock is looked at.
+void keep_balance_after_alloc(thread_heap* mine, bool has_moved = true);
+void keep_balance_after_free(thread_heap* mine, bool has_moved = true);
 
 } // namespace bsl::heap

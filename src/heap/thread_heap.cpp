@@ -98,6 +98,12 @@ void thread_heap::flush(const kmem_cache& cache, sheaf& s)
     flushed_bytes_ += n * cache.size();
 }
 
+void thread_heap::flush_one(const kmem_cache& cache, void* object)
+{
+    cache.flush(&pages_, &object, 1);
+    has_moved_ = true;
+}
+
 bool thread_heap::has_flushed(std::size_t bytes)
 {
     if (flushed_bytes_ < bytes) [[likely]]
@@ -129,6 +135,7 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 {
     mutex_guard guard(lock);
     if (cache.is_single()) { // a sheaf would only hold what is about to be handed out
+        has_moved_ = true;
         if (large_bytes_ != 0 &&
             zone_of_node(node()).counts().nr_dirty_large << page_shift < cache.size())
             give_up_large();
@@ -173,15 +180,18 @@ sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
 /// The bin is empty: finds objects, hangs them in, returns the first.
 void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
 {
-    const unsigned shard = current_shard();
     if (nr_nodes() != 1) [[unlikely]]
-        follow(node_of_shard(shard));
+        follow(node_of_shard(current_shard()));
     sheaf* spent = detach(mine);
-    sheaf* full = pop_full(cache.size_class());
-    if (full != nullptr)
+    if (sheaf* full = pop_full(cache.size_class())) {
         was_refilled_.set(cache.size_class());
-    else
-        full = take_full(cache, shard, spent);
+        put_spare(spent);
+        attach(mine, *full);
+        return mine.pop();
+    }
+    has_moved_ = true;
+    const unsigned shard = current_shard();
+    sheaf* full = take_full(cache, shard, spent);
     if (full != nullptr) {
         put_spare(spent);
         attach(mine, *full);
@@ -274,7 +284,7 @@ void thread_heap::free(const kmem_cache& cache, void* object)
     const bool bypasses = cache.is_single() || is_checked(cache.size_class());
     bin* mine = bypasses ? nullptr : bin_for(cache);
     if (mine == nullptr)
-        cache.flush(&pages_, &object, 1);
+        flush_one(cache, object);
     else if (!mine->push(object))
         free_slow(cache, *mine, object);
 }
@@ -290,6 +300,7 @@ void thread_heap::put_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
 /// A full sheaf goes to where other threads find it, or its objects to their slabs.
 void thread_heap::give_away(const kmem_cache& cache, sheaf& full, sheaf*& room)
 {
+    has_moved_ = true;
     kmem_cache_node* node = cache.node(current_shard());
     if (node != nullptr && node->sheaves.put_full(full, barn_room(cache), room))
         return;
@@ -312,7 +323,7 @@ void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
     if (room == nullptr && deserves_sheaf(cache.size_class()))
         room = take_spare();
     if (room == nullptr) // no sheaf: give this one object back
-        return cache.flush(&pages_, &object, 1);
+        return flush_one(cache, object);
     reset(*room, capacity_now(cache));
     attach(mine, *room);
     mine.push(object);

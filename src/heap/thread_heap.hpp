@@ -21,6 +21,8 @@
 #include "base/counter.hpp"
 #include "slab/program_cache.hpp"
 
+#include <utility>
+
 namespace bsl
 {
 
@@ -147,6 +149,10 @@ public:
     /// fork does not meet a sheaf between its barn and its slabs.
     void drain_idle_barns();
 
+    /// Did alloc() or free() get objects from elsewhere, or give some away, since this was last asked?  No: sheaves
+    /// of this thread were exchanged at most.  Owner only.
+    bool has_moved() { return std::exchange(has_moved_, false); }
+
     /// Has this thread given back so many bytes to slabs since this was last true?
     bool has_flushed(std::size_t bytes);
 
@@ -179,6 +185,7 @@ private:
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
+    void flush_one(const kmem_cache& cache, void* object) BSL_TSA(requires_capability(lock));
     void drain_bin(const kmem_cache& cache, bin& from) BSL_TSA(requires_capability(lock));
     void drain_programs() BSL_TSA(requires_capability(lock));
     void steal_programs() BSL_TSA(requires_capability(lock));
@@ -210,8 +217,9 @@ private:
     bitmap<round_up(nr_slab_classes, 64)> was_refilled_ = {}; ///< classes: from full_, since then
     std::uint8_t position_before_[nr_slab_classes] = {};      ///< of each bin, then
     std::uint8_t next_victim_ = 0;
-    std::uint8_t node_ = 0; ///< that the thread was on when it last looked
-    sheaf_stack spare_;     ///< empty sheaves, of any class
+    std::uint8_t node_ = 0;  ///< that the thread was on when it last looked
+    bool has_moved_ = false; ///< the owner's
+    sheaf_stack spare_;      ///< empty sheaves, of any class
     pageset pages_;
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
     std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr
