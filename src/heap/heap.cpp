@@ -76,7 +76,6 @@ void* alloc_class(unsigned size_class, bool& zeros)
 {
     if (size_class >= nr_slab_classes && this_thread.heap != nullptr) {
         if (void* object = this_thread.heap->take_large(size_class)) {
-            unpark(object);
             zeros = false;
             return object;
         }
@@ -132,9 +131,9 @@ void free_large(void* p, page& head, const char* call)
         report_double_free(call, locate(p, head));
     const kmem_cache& cache = all_caches[head.cache];
     thread_heap* mine = this_thread_heap();
-    if (mine != nullptr && is_local(p) && mine->keep_large(p, cache.size_class()))
+    if (mine != nullptr && is_local(p) && mine->keep_large(head, cache.size_class()))
         return;
-    unpark(p);
+    unpark(head);
     if (mine != nullptr) {
         mine->free(cache, p);
     } else {
@@ -315,6 +314,9 @@ void* malloc_medium(std::size_t size) noexcept
     thread_bins* mine = this_thread.bins;
     if (size <= slab_size_max && mine != nullptr) [[likely]] {
         if (void* object = mine->of_class[class_of_large(size)].pop()) [[likely]]
+            return object;
+    } else if (size <= kmalloc_size_max && mine != nullptr && mine != &no_bins) {
+        if (void* object = this_thread.heap->take_large(class_of_large(size))) [[likely]]
             return object;
     }
     return malloc_slow(size);

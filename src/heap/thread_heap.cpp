@@ -345,7 +345,7 @@ namespace
 {
 
 /// By the owner or anybody else.
-void* take_kept(std::atomic<void*>& slot)
+page* take_kept(std::atomic<page*>& slot)
 {
     if (slot.load(std::memory_order_relaxed) == nullptr)
         return nullptr;
@@ -356,13 +356,15 @@ void* take_kept(std::atomic<void*>& slot)
 
 void* thread_heap::take_large(unsigned size_class)
 {
-    void* object = take_kept(large_[size_class - nr_slab_classes]);
-    if (object != nullptr)
-        large_bytes_ -= class_size(size_class);
-    return object;
+    page* head = take_kept(large_[size_class - nr_slab_classes]);
+    if (head == nullptr)
+        return nullptr;
+    large_bytes_ -= class_size(size_class);
+    unpark(*head);
+    return head->start;
 }
 
-bool thread_heap::keep_large(void* object, unsigned size_class)
+bool thread_heap::keep_large(page& head, unsigned size_class)
 {
     const std::size_t size = class_size(size_class);
     const std::size_t limit = share_of(thread_large_bytes_max);
@@ -378,10 +380,10 @@ bool thread_heap::keep_large(void* object, unsigned size_class)
         }
     }
     // Others only take what is in the slot, so an empty one stays empty.
-    std::atomic<void*>& slot = large_[size_class - nr_slab_classes];
+    std::atomic<page*>& slot = large_[size_class - nr_slab_classes];
     if (slot.load(std::memory_order_relaxed) != nullptr)
         return false;
-    slot.store(object, std::memory_order_release);
+    slot.store(&head, std::memory_order_release);
     large_bytes_ += size;
     return true;
 }
@@ -396,10 +398,11 @@ void thread_heap::give_up_large()
 void thread_heap::drain_large()
 {
     for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
-        void* object = take_kept(large_[c - nr_slab_classes]);
-        if (object == nullptr)
+        page* head = take_kept(large_[c - nr_slab_classes]);
+        if (head == nullptr)
             continue;
-        unpark(object);
+        unpark(*head);
+        void* object = head->start;
         kmalloc_cache(c).flush(&pages_, &object, 1);
     }
 }

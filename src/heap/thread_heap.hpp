@@ -99,7 +99,7 @@ public:
     /// false when the thread keeps none, or has enough; the slabs are next then.  Owner only; without
     /// the lock, but where others have to give way.
     void* take_large(unsigned size_class);
-    bool keep_large(void* object, unsigned size_class);
+    bool keep_large(page& head, unsigned size_class);
 
     /// A block of 2^order pages, order below nr_pageset_orders, by its first struct page; nullptr when the
     /// zone must grow first.  Owner only.
@@ -222,7 +222,8 @@ private:
     sheaf_stack spare_;      ///< empty sheaves, of any class
     pageset pages_;
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
-    std::atomic<void*> large_[nr_classes - nr_slab_classes] = {}; ///< one object each, or nullptr
+    /// One object each, by its struct page, or nullptr; parked (park()).
+    std::atomic<page*> large_[nr_classes - nr_slab_classes] = {};
     std::size_t large_bytes_ = 0; ///< of those, at least; the owner's
     /// Given back to slabs since the last look at holes.  Also the drains of others add to it: that one
     /// of two at once is lost does no harm.

@@ -239,7 +239,7 @@ bool is_free(const object_position& at);
 /// Objects that have a slab each are marked while a thread keeps them, so that a double free is seen
 /// at once.  park() is false when the object is parked already or was never handed out.
 bool park(page& head);
-void unpark(const void* object);
+void unpark(page& head);
 
 /// The struct page of an object that has a slab of its own and starts at this address; nullptr if
 /// there is none.

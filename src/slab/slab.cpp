@@ -235,9 +235,8 @@ bool park(page& head)
     return (head.free_objects[0] & 1) == 0 && parked.exchange(1, std::memory_order_acq_rel) == 0;
 }
 
-void unpark(const void* object)
+void unpark(page& head)
 {
-    page& head = page_of(pageblock_of(object), object);
     std::atomic_ref<std::uint64_t>(head.free_objects[1]).store(0, std::memory_order_release);
 }
 

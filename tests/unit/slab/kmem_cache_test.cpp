@@ -249,9 +249,9 @@ TEST_CASE("a large object takes its own pages, not those of its block")
         CHECK(single_object_at(static_cast<char*>(object) + bytes_per_page) == nullptr);
         REQUIRE(park(*head));
         CHECK_FALSE(park(*head)); // freed twice
-        unpark(object);
+        unpark(*head);
         REQUIRE(park(*head));
-        unpark(object);
+        unpark(*head);
     }
     flush(cache, objects);
     cache.shrink();
