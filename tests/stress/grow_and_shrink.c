@@ -20,9 +20,7 @@ static const size_t sizes[] = {64,      5000, 200,       40 * KiB, 16,
                                1 * MiB, 1024, 300 * KiB, 6 * MiB,  2000};
 enum
 {
-    nr_sizes = sizeof sizes / sizeof *sizes,
-    /* Until then the heap learns what to keep: the bounds of free pages, and how many windows. */
-    nr_tides_to_learn = 4 * nr_sizes
+    nr_sizes = sizeof sizes / sizeof *sizes
 };
 
 struct tide
@@ -108,13 +106,14 @@ int main(int argc, char** argv)
         CHECK(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0, "thread %d", i);
     }
     long first[nr_sizes] = {0};
-    for (int i = 0; i < 2 * nr_tides_to_learn || time(NULL) < end; i++) {
+    for (int i = 0; i < nr_sizes * 2 || time(NULL) < end; i++) {
         long high = one_tide(&tide, sizes[i % nr_sizes]);
         long* highest = &first[i % nr_sizes];
-        CHECK(i < nr_tides_to_learn || high < *highest * 3 / 2 + 8 * KiB,
+        /* The first two rounds leave behind what a process keeps in its caches. */
+        CHECK(i < nr_sizes * 2 || high < *highest * 3 / 2 + 8 * KiB,
               "objects of %zu bytes: %ld KiB at first, now %ld", sizes[i % nr_sizes], *highest,
               high);
-        if (i < nr_tides_to_learn && high > *highest)
+        if (i < nr_sizes * 2 && high > *highest)
             *highest = high;
     }
     tide.over = 1;

@@ -128,6 +128,32 @@ TEST_CASE("cached windows give way to a heap that grows by half of them without 
     validate_everything();
 }
 
+TEST_CASE("cached windows give way to a heap that grows again, too, though it was larger before")
+{
+    std::vector<char*> blocks;
+    const auto grow = [&blocks](std::size_t bytes) {
+        for (std::size_t n = 0; n < bytes; n += pageblock_size) {
+            blocks.push_back(alloc_block(max_page_order));
+            REQUIRE(blocks.back() != nullptr);
+        }
+    };
+    grow(100 * mib);
+    for (char* block : blocks) {
+        mutex_guard guard(zone_normal.lock);
+        zone_normal.free_block(block, max_page_order);
+    }
+    void* p = vmalloc(32 * mib, 16, false);
+    fill(p, 32 * mib, 3);
+    vfree(window_of(p), p);
+    grow(12 * mib);
+    let_windows_give_way();
+    CHECK(counts_of_vmalloc().cached_bytes == 32 * mib);
+    grow(8 * mib);
+    let_windows_give_way();
+    CHECK(counts_of_vmalloc().cached_bytes == 0);
+    validate_everything();
+}
+
 TEST_CASE("a window grows to many times its size in small steps and keeps its contents")
 {
     std::size_t size = 5 * mib;
