@@ -314,6 +314,7 @@ void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
     sheaf* room = nullptr;
     if (sheaf* full = detach(mine)) {
         if (nr_nodes() != 1 && send_home(cache, *full)) [[unlikely]] {
+            has_moved_ = true;
             attach(mine, *full);
             mine.push(object);
             return;

@@ -83,7 +83,8 @@ void populate(const page_use& use)
 // --- from slabs to objects ---------------------------------------------------------------------
 
 /// Takes the slab to serve from next off its list.  Those in the way that have more free objects by now than their
-/// list says are listed anew: giving back, which is done for each object, need not ask.
+/// list says are listed anew: giving back, which is done for each object, need not ask.  (One has fewer while its holes
+/// are on their way to the system.)
 page* kmem_cache::take_partial(kmem_cache_node& from) const
 {
     unsigned to_list_anew = lists_anew_max;
@@ -92,7 +93,7 @@ page* kmem_cache::take_partial(kmem_cache_node& from) const
             page* slab = list_entry<page, &page::lru>(node);
             list_head::remove(*node);
             const unsigned f = fullness(slab->nr_free, objects_in(slab->order));
-            if (f == i || to_list_anew == 0)
+            if (f <= i || to_list_anew == 0)
                 return slab;
             --to_list_anew;
             from.partial[f].insert_front(*node);
