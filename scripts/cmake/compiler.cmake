@@ -47,6 +47,7 @@ function(buddyslab_link target)
         LINKER:-Bsymbolic-functions,--exclude-libs,ALL,--gc-sections,-O1,--hash-style=gnu
         LINKER:-z,defs,-z,now,-z,relro,-z,nodelete
         # Small variables side by side: each page of them that is touched is a page fault, and counts in RSS.
+        # (-fdata-sections here, too: with link-time optimization it is now that code is generated.)
         -fdata-sections LINKER:--sort-section=alignment)
 endfunction()
 

@@ -167,7 +167,7 @@ void zone::count_taken(pageblock& block, unsigned first, std::size_t pages)
 {
     if (block.nr_given != 0)
         count_again(block, pages - block.dirty.count(first, pages));
-    const std::size_t used = counts_.nr_online * pages_per_pageblock - counts_.nr_free;
+    const std::size_t used = counts_.nr_used();
     if (used > counts_.nr_used_peak)
         counts_.nr_used_peak = used;
     if (counts_.nr_dirty_small < low_small_)

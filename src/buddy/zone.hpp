@@ -36,6 +36,14 @@ struct zone_counts
     counter<std::size_t> nr_used_peak;   ///< most pages that were ever handed out at once
     counter<std::size_t> nr_taken_again; ///< pages handed out soon after they were given back, ever
     counter<std::size_t> nr_splits;      ///< blocks larger than asked that were split
+
+    /// Pages handed out; without the zone's lock a guess, since the two change one after the other.
+    std::size_t nr_used() const
+    {
+        const std::size_t all = nr_online * pages_per_pageblock;
+        const std::size_t free = nr_free;
+        return all > free ? all - free : 0;
+    }
 };
 
 /// What has been learnt of giving one kind of free pages back (reclaim.cpp).  Guesses: threads may

@@ -124,29 +124,6 @@ void let_sheaves_give_way(thread_heap* mine)
         mine->drain_idle_barns();
 }
 
-} // namespace
-
-bool make_room()
-{
-    if (take_back_orphans() || grow_here() || fall_back())
-        return true;
-    const bool is_more = take_back_caches();
-    if (grow_here())
-        return true;
-    const auto is_needed = [] { return is_any_below(&watermarks::high); };
-    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
-}
-
-bool make_room_in(zone& of)
-{
-    const auto is_needed = [&of] { return is_below(of, &watermarks::high); };
-    const bool is_more = type_of_zone(of.number()) == zone_type::normal && take_back_caches();
-    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
-}
-
-namespace
-{
-
 /// What has to do with time: once in so many slow paths of a thread.
 void look_at_clock()
 {
@@ -170,6 +147,24 @@ void look_at_clock()
 }
 
 } // namespace
+
+bool make_room()
+{
+    if (take_back_orphans() || grow_here() || fall_back())
+        return true;
+    const bool is_more = take_back_caches();
+    if (grow_here())
+        return true;
+    const auto is_needed = [] { return is_any_below(&watermarks::high); };
+    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
+}
+
+bool make_room_in(zone& of)
+{
+    const auto is_needed = [&of] { return is_below(of, &watermarks::high); };
+    const bool is_more = type_of_zone(of.number()) == zone_type::normal && take_back_caches();
+    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
+}
 
 void keep_balance_after_alloc(thread_heap* mine, bool has_moved)
 {

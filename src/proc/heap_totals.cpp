@@ -117,10 +117,9 @@ void add_pages(heap_totals& sum, std::size_t nr_slab_pages, std::size_t nr_liste
     const std::size_t nr_lent = lent_bytes() >> page_shift;
     const arena_totals arenas = totals_of_arenas();
     const zone_counts zone = counts_of_zones();
-    const std::size_t handed_out = zone.nr_online * pages_per_pageblock - zone.nr_free;
     const std::size_t nr_dirty = zone.nr_dirty_small + zone.nr_dirty_large;
     sum.nr_pages_reserve = heap::nr_reserve_pages();
-    sum.nr_pages_in_use = difference(handed_out, nr_listed + nr_lent + sum.nr_pages_reserve);
+    sum.nr_pages_in_use = difference(zone.nr_used(), nr_listed + nr_lent + sum.nr_pages_reserve);
     sum.nr_pages_free_resident = nr_dirty + nr_listed;
     sum.nr_pages_free_clean = zone.nr_free - nr_dirty;
     sum.run_bytes = difference(sum.nr_pages_in_use, nr_slab_pages) << page_shift;

@@ -33,6 +33,14 @@ unsigned neighbours(void* const* objects, unsigned n, std::ptrdiff_t step)
     return count;
 }
 
+/// Sets bits of one word of a slab's bitmap, which begins with that of object `first`.
+void set_free(page& head, std::uint64_t& word, std::uint64_t bits, unsigned first)
+{
+    if ((word & bits) != 0) [[unlikely]]
+        report_double_free("free", position_of(head, first + lowest_bit(word & bits)));
+    word |= bits;
+}
+
 } // namespace
 
 /// The number of an object in its slab, if it is one.
@@ -59,10 +67,7 @@ inline unsigned kmem_cache::index_of(const page& head, const void* object) const
         const unsigned lowest = one < other ? one : other;
         unsigned first_of_word = lowest / 64 * 64;
         for_each_bitmap_word(head, lowest, count, [&](std::uint64_t& word, std::uint64_t bits) {
-            if ((word & bits) != 0) [[unlikely]]
-                report_double_free("free",
-                                   position_of(head, first_of_word + lowest_bit(word & bits)));
-            word |= bits;
+            set_free(head, word, bits, first_of_word);
             first_of_word += 64;
         });
         objects += count;
@@ -92,10 +97,7 @@ inline void kmem_cache::put_run(kmem_cache_node& home, page& head, void* const* 
 {
     if (n == 1) {
         const unsigned index = index_of(head, *objects);
-        std::uint64_t& word = bitmap_word(head, index);
-        if ((word & bit_in_word(index)) != 0) [[unlikely]]
-            report_double_free("free", position_of(head, index));
-        word |= bit_in_word(index);
+        set_free(head, bitmap_word(head, index), bit_in_word(index), index / 64 * 64);
     } else {
         mark_free(head, objects, n);
     }

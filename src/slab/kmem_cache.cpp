@@ -18,7 +18,6 @@
 #include "base/probe.hpp"
 #include "host/vm.hpp"
 #include "slab/cache_table.hpp"
-#include "slab/misuse.hpp"
 #include "slab/program_cache.hpp"
 #include "slab/slab.hpp"
 

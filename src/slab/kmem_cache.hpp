@@ -14,7 +14,8 @@
 ///
 /// A slab is full (no free object; in no list), partial (in a list of its node), or empty (kept by
 /// its node up to empty_slab_bytes_max, otherwise freed).  A cache has one node per shard; a slab's
-/// home node never changes.  Partial slabs are listed by fullness, and the fullest serves first.
+/// home node never changes.  Partial slabs are listed by how full they were when they last served or
+/// had their first free object, and the fullest serves first.
 ///
 /// Objects leave a slab many at a time, of one slab and in address order, and come back many at a
 /// time: that is refill() and flush(), the two halves of every sheaf's life.  Pages of a slab are

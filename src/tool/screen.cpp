@@ -75,8 +75,8 @@ void screen::show(const std::vector<std::string>& lines, std::size_t title_row)
         mvwaddnstr(stdscr, static_cast<int>(row), 0, text.c_str(), static_cast<int>(text.size()));
         wattr_off(stdscr, WA_REVERSE, nullptr);
     }
-    wmove(stdscr, 0,
-          0); // where a cursor that cannot be hidden rests, and who looks on sees that all is drawn
+    // There a cursor that cannot be hidden rests, and who looks on sees that all is drawn.
+    wmove(stdscr, 0, 0);
     wrefresh(stdscr);
 }
 

@@ -111,19 +111,11 @@ void remove_live(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
     counts.vmas -= nr_vmas(area);
 }
 
-std::size_t nr_used_pages()
-{
-    const zone_counts& zone = zone_normal.counts();
-    const std::size_t all = zone.nr_online * pages_per_pageblock;
-    const std::size_t free = zone.nr_free; // read apart from the other: a guess
-    return all > free ? all - free : 0;
-}
-
 /// The cache has been of use, or has changed.
 void note_cached() BSL_TSA(requires_capability(vmalloc_lock))
 {
     const std::size_t growth = part_of(counts.cached_bytes, growth_part) >> page_shift;
-    const std::size_t most = nr_used_pages() + growth;
+    const std::size_t most = zone_normal.counts().nr_used() + growth;
     stays_up_to.store(counts.cached == 0 ? SIZE_MAX : most, std::memory_order_relaxed);
 }
 
@@ -399,7 +391,7 @@ void age_windows()
 void let_windows_give_way()
 {
     const std::size_t stays = stays_up_to.load(std::memory_order_relaxed);
-    if (nr_used_pages() > stays) [[unlikely]]
+    if (zone_normal.counts().nr_used() > stays) [[unlikely]]
         release_windows(0);
 }
 

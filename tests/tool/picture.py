@@ -353,7 +353,7 @@ def case_top_small():
         for columns, rows, head in ((80, 8, 4), (40, 10, 4), (30, 5, 2), (20, 2, 2)):
             with Tmux("TERM=vt100", COMMAND, "top", load.pid, columns=columns, rows=rows) as terminal:
                 screen = terminal.wait_for_picture(lambda s: any(" KiB NAME" in l or " LIVE/s NAME" in l for l in s)
-                                           or (columns < 25 and "LIVE" in "".join(s)))
+                                                   or (columns < 25 and "LIVE" in "".join(s)))
                 assert len(screen) <= rows and all(len(line) <= columns for line in screen), screen
                 title = next(i for i, line in enumerate(screen) if "LIVE" in line)
                 assert title == head - 1, screen
