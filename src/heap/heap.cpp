@@ -269,29 +269,13 @@ void* realloc_into_window(void* p, const allocation& old, std::size_t size)
     return window;
 }
 
-/// The class whose objects are aligned so, and large enough; nr_classes if there is none.  The
-/// alignment is at most a page.  A small class has exactly the rounded size, which is a multiple of it.
-[[gnu::always_inline]] inline unsigned class_of_aligned(std::size_t alignment, std::size_t size)
-{
-    const std::size_t rounded = round_up(size + (size == 0), alignment);
-    if (rounded <= small_size_max) [[likely]]
-        return static_cast<unsigned>((rounded + malloc_alignment - 1) / malloc_alignment);
-    unsigned size_class = rounded > kmalloc_size_max ? nr_classes : class_of_large(rounded);
-    while (size_class < nr_classes && (class_size(size_class) & (alignment - 1)) != 0)
-        ++size_class;
-    return size_class;
-}
-
 void* alloc_aligned(std::size_t alignment, std::size_t size)
 {
     bool zeros = false;
-    if (alignment <= bytes_per_page) {
-        const unsigned size_class = class_of_aligned(alignment, size);
-        return size_class < nr_classes ? alloc_class(size_class, zeros)
-                                       : alloc_window(size, alignment, false);
-    }
     if (size > kmalloc_size_max || alignment > pageblock_size)
         return alloc_window(size, alignment, false);
+    if (alignment <= bytes_per_page)
+        return alloc_class(class_of_aligned(alignment, size), zeros);
     const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
     const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
     return alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
@@ -416,8 +400,7 @@ void* aligned_at_hand(std::size_t alignment, std::size_t size)
     thread_bins* mine = this_thread.bins;
     if (size > slab_size_max || alignment > bytes_per_page || mine == nullptr) [[unlikely]]
         return nullptr;
-    const unsigned size_class = class_of_aligned(alignment, size);
-    return size_class < nr_slab_classes ? mine->of_class[size_class].pop() : nullptr;
+    return mine->of_class[class_of_aligned(alignment, size)].pop();
 }
 
 [[gnu::noinline]] void* aligned_alloc_slow(std::size_t alignment, std::size_t size)
@@ -427,7 +410,7 @@ void* aligned_at_hand(std::size_t alignment, std::size_t size)
     count(calls.aligned);
     if (size > PTRDIFF_MAX - pageblock_size || alignment > PTRDIFF_MAX)
         return out_of_memory();
-    if (counts_calls() && alignment <= bytes_per_page) [[unlikely]]
+    if (counts_calls() && alignment <= bytes_per_page && size <= kmalloc_size_max) [[unlikely]]
         count_request(class_of_aligned(alignment, size), size);
     void* p = alloc_aligned(alignment, size);
     return p != nullptr ? p : out_of_memory();

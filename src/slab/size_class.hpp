@@ -41,6 +41,15 @@ constexpr unsigned class_of(std::size_t size)
     return class_of_large(size);
 }
 
+/// The class of a request whose objects have to be aligned to a power of two of at most a page.  Where
+/// objects are aligned as far as their size is, rounding the request up to the alignment is enough: a class
+/// above the rounded size is the next multiple of its doubling's step, and of two powers of two one
+/// divides the other.
+constexpr unsigned class_of_aligned(std::size_t alignment, std::size_t size)
+{
+    return class_of(round_up(size + (size == 0), alignment));
+}
+
 /// The largest power of two that divides an object's size: where objects follow each other from a
 /// page's start, all of them are aligned to it.
 constexpr std::size_t natural_alignment(std::size_t size)

@@ -77,6 +77,26 @@ TEST_CASE("a power of two is aligned to itself, as far as pages are")
     CHECK(natural_alignment(32 * kib) == 4096);
 }
 
+TEST_CASE("the class of an aligned request is the smallest one that is large enough and aligned so")
+{
+    const auto smallest = [](std::size_t alignment, std::size_t size) {
+        unsigned c = class_of(size);
+        while (class_size(c) % alignment != 0)
+            ++c;
+        return c;
+    };
+    for (std::size_t alignment = 1; alignment <= bytes_per_page; alignment *= 2) {
+        INFO("alignment " << alignment);
+        bool is_smallest = true;
+        for (std::size_t size = 0; size <= 64 * kib; ++size)
+            is_smallest &= class_of_aligned(alignment, size) == smallest(alignment, size);
+        for (std::size_t size = 64 * kib + 1; size <= kmalloc_size_max; size += 61)
+            is_smallest &= class_of_aligned(alignment, size) == smallest(alignment, size);
+        CHECK(is_smallest);
+        CHECK(class_of_aligned(alignment, kmalloc_size_max) == nr_classes - 1);
+    }
+}
+
 TEST_CASE("slabs waste at most an eighth, and a sheaf holds a bounded number of bytes")
 {
     for (unsigned c = 1; c < nr_classes; ++c) {
