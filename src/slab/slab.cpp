@@ -220,12 +220,16 @@ object_position position_of(page& head, unsigned index)
 
 bool is_free(const object_position& at)
 {
+    if (at.cache->is_single()) {
+        // The word is its alone, and nobody writes it while the program has the object.
+        std::atomic_ref<std::uint64_t> bit(at.head->free_objects[0]);
+        std::atomic_ref<std::uint64_t> parked(at.head->free_objects[1]);
+        return (bit.load(std::memory_order_relaxed) & 1) != 0 ||
+               parked.load(std::memory_order_acquire) != 0;
+    }
     // The bits of other objects in the same word change at any time.
     mutex_guard guard(at.cache->node(at.head->shard)->lock);
-    if ((bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0)
-        return true;
-    std::atomic_ref<std::uint64_t> parked(at.head->free_objects[1]);
-    return at.cache->is_single() && parked.load(std::memory_order_acquire) != 0;
+    return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
 }
 
 /// A slab of one object needs one bit of its bitmap; the second word is the mark.
