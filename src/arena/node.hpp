@@ -6,6 +6,8 @@
 ///                             /node1/cpulist     16-31         processor -> node
 ///                             /node1/distance    21 10         the firmware's table (ACPI SLIT)
 ///
+/// A process that may have memory of one node only is a machine of one node to us, and none of this is read.
+///
 /// Nodes are counted 0, 1, … in the order of the kernel's numbers: the same numbers where those have no
 /// gaps.  Nodes above nr_nodes_max are taken for the first, and so are processors of nodes without memory.
 ///

@@ -221,15 +221,12 @@ void load_params(const char* text)
 
 void load_params_from(char* const* environment)
 {
-    constexpr string_view variable = "BUDDYSLAB";
+    constexpr string_view prefix = "BUDDYSLAB=";
     if (environment == nullptr || host::is_secure_execution())
         return;
     for (; *environment != nullptr; ++environment) {
-        const string_view entry(*environment);
-        if (text_until(entry, "=") == variable && entry.size() > variable.size()) {
-            load_params(*environment + variable.size() + 1);
-            return;
-        }
+        if (std::strncmp(*environment, prefix.data(), prefix.size()) == 0)
+            return load_params(*environment + prefix.size());
     }
 }
 

@@ -1,5 +1,7 @@
 #include "host/vm.hpp"
 
+#include "base/bitops.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -256,15 +258,41 @@ bool name_mapping(void* address, std::size_t size, const char* name)
     return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, size, name) == 0;
 }
 
+namespace
+{
+
+/// Memory nodes that the kernel can be built for, a bit each.
+struct node_mask
+{
+    static constexpr unsigned nr_bits = 1024;
+    static constexpr unsigned word_bits = 8 * sizeof(unsigned long);
+    unsigned long words[nr_bits / word_bits];
+};
+
+} // namespace
+
+bool is_confined_to_one_node()
+{
+    errno_guard keep;
+    node_mask allowed{};
+    if (syscall(SYS_get_mempolicy, nullptr, allowed.words, node_mask::nr_bits, nullptr,
+                MPOL_F_MEMS_ALLOWED) != 0)
+        return false;
+    unsigned nr = 0;
+    for (const unsigned long word : allowed.words)
+        nr += count_bits(word);
+    return nr == 1;
+}
+
 bool prefer_node(void* address, std::size_t size, unsigned node)
 {
     errno_guard keep;
-    constexpr unsigned bits = 8 * sizeof(unsigned long);
-    unsigned long mask[1024 / bits] = {}; // nodes that the kernel can be built for
-    if (node >= 1024)
+    node_mask wanted{};
+    if (node >= node_mask::nr_bits)
         return false;
-    mask[node / bits] = 1ul << (node % bits);
-    return syscall(SYS_mbind, address, size, MPOL_PREFERRED, mask, 1024 + 1, 0) == 0;
+    wanted.words[node / node_mask::word_bits] = 1ul << (node % node_mask::word_bits);
+    return syscall(SYS_mbind, address, size, MPOL_PREFERRED, wanted.words, node_mask::nr_bits + 1,
+                   0) == 0;
 }
 
 void advise_huge(void* address, std::size_t size, bool wanted)

@@ -79,6 +79,10 @@ bool move_mapping(void* from, void* to, std::size_t size);
 /// built without).
 bool name_mapping(void* address, std::size_t size, const char* name);
 
+/// May this process have memory of one memory node only, because the machine has no other or its cpuset says so?
+/// False also where the kernel does not tell (a container's seccomp filter may forbid to ask).
+bool is_confined_to_one_node();
+
 /// Memory of a range is to come from this memory node as long as it has any; for pages that are not
 /// there yet.  False where the kernel cannot, or may not.
 bool prefer_node(void* address, std::size_t size, unsigned node);

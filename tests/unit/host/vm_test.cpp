@@ -5,6 +5,11 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <linux/mempolicy.h>
+#include <string>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace bsl;
 
@@ -113,6 +118,20 @@ TEST_CASE("frames can be moved, with and without their mapping")
     CHECK(to[0] == 9);
     CHECK_FALSE(is_mapped(from));
     host::unmap(to, size);
+}
+
+TEST_CASE("the kernel knows whether there is one memory node, as its files do")
+{
+    std::ifstream file("/sys/devices/system/node/has_memory");
+    std::string nodes;
+    std::getline(file, nodes);
+    unsigned long allowed[16] = {};
+    if (syscall(SYS_get_mempolicy, nullptr, allowed, 1024, nullptr, MPOL_F_MEMS_ALLOWED) != 0)
+        CHECK_FALSE(host::is_confined_to_one_node()); // it does not tell
+    else if (!nodes.empty() && nodes.find_first_of("-,") == std::string::npos)
+        CHECK(host::is_confined_to_one_node());
+    else
+        WARN("several memory nodes, or nobody tells: what is allowed depends on the cpuset");
 }
 
 TEST_CASE("refusals leave errno alone")
