@@ -93,6 +93,10 @@ inline constexpr std::size_t thread_class_bytes_max = 256 * kib;
 inline constexpr std::size_t thread_bytes_max = 512 * kib;
 inline constexpr unsigned thread_class_sheaves_max = 128;
 
+/// Empty sheaves that a thread keeps: what it hands out comes back, and wants them again.
+inline constexpr std::size_t thread_spare_bytes_max = 64 * kib;
+inline constexpr unsigned thread_spares_min = 4;
+
 /// The sheaf in a thread's bin holds at least so much, however many threads there are.
 inline constexpr std::size_t crowded_sheaf_bytes = 1 * kib;
 inline constexpr unsigned crowded_sheaf_objects = 2;

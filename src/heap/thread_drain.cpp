@@ -26,6 +26,17 @@ void thread_heap::drain_stack(unsigned size_class)
     }
 }
 
+void thread_heap::drain_spares(unsigned keep)
+{
+    void* empty[sheaf_capacity_max];
+    while (spare_.size() > keep) {
+        unsigned n = 0;
+        while (n < sheaf_capacity_max && spare_.size() > keep)
+            empty[n++] = spare_.pop();
+        cache_for(own_cache::sheaf).flush(nullptr, empty, n);
+    }
+}
+
 void thread_heap::give_up_idle()
 {
     mutex_guard guard(lock);
@@ -38,6 +49,7 @@ void thread_heap::give_up_idle()
         position_before_[c] = static_cast<std::uint8_t>(mine.position());
     }
     was_refilled_ = {};
+    drain_spares(thread_spares_min);
 }
 
 void thread_heap::drain_idle_barns()
@@ -51,8 +63,7 @@ void thread_heap::drain_stacks()
 {
     for (unsigned c = 1; c < nr_slab_classes; ++c)
         drain_stack(c);
-    while (sheaf* s = spare_.pop())
-        cache_for(own_cache::sheaf).free_one(s);
+    drain_spares(0);
     pages_.drain();
 }
 

@@ -14,9 +14,6 @@ constinit thread_bins no_bins;
 namespace
 {
 
-/// Empty sheaves that a thread keeps at hand.
-constexpr unsigned spare_max = 4;
-
 constinit std::atomic<std::size_t> crowd{1};
 
 /// A thread among many gets a sheaf of a class only once it has shown that it uses the class: so many
@@ -80,7 +77,8 @@ void thread_heap::put_spare(sheaf* s)
 {
     if (s == nullptr)
         return;
-    if (spare_.size() < spare_max)
+    if (spare_.size() < thread_spares_min ||
+        spare_.size() < share_of(thread_spare_bytes_max) / sheaf_size)
         spare_.push(*s);
     else
         cache_for(own_cache::sheaf).free_one(s);

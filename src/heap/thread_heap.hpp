@@ -184,6 +184,8 @@ private:
     bool deserves_sheaf(unsigned size_class) BSL_TSA(requires_capability(lock));
     sheaf* take_spare() BSL_TSA(requires_capability(lock));
     void put_spare(sheaf* s) BSL_TSA(requires_capability(lock));
+    /// Gives empty sheaves back to their own slabs, many under one lock, until `keep` are left.
+    void drain_spares(unsigned keep) BSL_TSA(requires_capability(lock));
     void flush(const kmem_cache& cache, sheaf& s) BSL_TSA(requires_capability(lock));
     void flush_one(const kmem_cache& cache, void* object) BSL_TSA(requires_capability(lock));
     void drain_bin(const kmem_cache& cache, bin& from) BSL_TSA(requires_capability(lock));

@@ -87,3 +87,34 @@ TEST_CASE("objects that nobody asks for give way when the heap grows, others sta
     for (void* object : growth)
         heap::free(object);
 }
+
+TEST_CASE("a thread keeps the sheaves that it emptied, until it is to give up what is idle")
+{
+    constexpr unsigned nr_sheaves = 20;
+    const auto nr_sheaves_out = [] {
+        std::size_t n = 0;
+        for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+            if (kmem_cache_node* node = cache_for(own_cache::sheaf).node(shard))
+                n += node->nr_objects - node->nr_free;
+        }
+        return n;
+    };
+    drain_all_threads();
+    std::vector<void*> objects(nr_sheaves * sheaf_capacity_max);
+    const auto take_all = [&objects] {
+        for (void*& object : objects)
+            object = heap::malloc(64);
+    };
+    const auto free_all = [&objects] {
+        for (void* object : objects)
+            heap::free(object);
+    };
+    take_all();
+    free_all();
+    const std::size_t full = nr_sheaves_out();
+    take_all();
+    CHECK(nr_sheaves_out() + 2 >= full); // one in the bin, one on its way
+    this_thread_heap()->give_up_idle();
+    CHECK(nr_sheaves_out() + nr_sheaves / 2 < full);
+    free_all();
+}
