@@ -34,6 +34,21 @@ function(buddyslab_compile target)
         ${BUDDYSLAB_WARNINGS} ${BUDDYSLAB_CODE_GENERATION} ${BUDDYSLAB_SANITIZE_OPTIONS})
 endfunction()
 
+# Lays the functions of sources behind those of all others: they are not aligned, and the linker sorts by
+# alignment.  Link-time optimization would align them again.  Reports are compiled for size, too.
+function(buddyslab_lay_behind)
+    if(CMAKE_BUILD_TYPE STREQUAL Debug)
+        return()
+    endif()
+    foreach(source IN LISTS ARGN)
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+            "-fno-lto;-fno-align-functions;-fno-align-loops;-fno-align-jumps;-fno-align-labels")
+        if(source MATCHES "/proc/")
+            set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS -Os)
+        endif()
+    endforeach()
+endfunction()
+
 # Links a shared library that needs libc and nothing else.
 function(buddyslab_link target)
     set(map "${PROJECT_SOURCE_DIR}/src/libbuddyslab.map")
@@ -46,9 +61,13 @@ function(buddyslab_link target)
         "LINKER:--version-script=${map}"
         LINKER:-Bsymbolic-functions,--exclude-libs,ALL,--gc-sections,-O1,--hash-style=gnu
         LINKER:-z,defs,-z,now,-z,relro,-z,nodelete
-        # Small variables side by side: each page of them that is touched is a page fault, and counts in RSS.
-        # (-fdata-sections here, too: with link-time optimization it is now that code is generated.)
-        -fdata-sections LINKER:--sort-section=alignment)
+        # The C runtime's _fini does nothing but to lie behind all other functions: to call it at each exit would
+        # map the last pages of the file.
+        LINKER:-fini=none
+        # Small variables side by side, and functions as buddyslab_lay_behind() wants it: each page that is touched
+        # is a page fault, and counts in RSS.  (Sections here, too: with link-time optimization it is now that
+        # code is generated.)
+        -ffunction-sections -fdata-sections LINKER:--sort-section=alignment)
 endfunction()
 
 # Compiles and links the command `buddyslab`: ordinary C++, with exceptions and its own runtime.

@@ -1,6 +1,7 @@
 #include "heap/fork.hpp"
 
 #include "arena/arena.hpp"
+#include "base/init.hpp"
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
 #include "heap/private_heap.hpp"
@@ -106,7 +107,7 @@ void after_fork_in_child()
 
 } // namespace
 
-void set_up_fork()
+BSL_INIT void set_up_fork()
 {
     host::install_fork_hooks(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -1,6 +1,7 @@
 #include "slab/debug.hpp"
 
 #include "base/format.hpp"
+#include "base/init.hpp"
 #include "base/text.hpp"
 #include "config/params.hpp"
 #include "host/console.hpp"
@@ -33,7 +34,7 @@ bool check_cache(std::string_view name)
 
 } // namespace
 
-void set_up_slab_debug()
+BSL_INIT void set_up_slab_debug()
 {
     std::string_view rest(param.slab_debug);
     if (rest.empty())

@@ -13,6 +13,8 @@
 namespace bsl
 {
 
+constinit std::atomic<std::size_t> windows_stay_up_to{SIZE_MAX};
+
 constinit mutex vmalloc_lock{lock_rank::vmalloc};
 constinit mutex moving_lock{lock_rank::moving};
 constinit list_head live_windows;
@@ -42,9 +44,6 @@ constexpr std::size_t cached_windows_max = 64;
 /// The front was freed last.
 constinit list_head cached_windows BSL_TSA(guarded_by(vmalloc_lock));
 constinit vmalloc_counts counts BSL_TSA(guarded_by(vmalloc_lock)){};
-
-/// The cache stays until the heap uses so many pages.
-constinit std::atomic<std::size_t> stays_up_to{SIZE_MAX};
 
 vm_area* area_of(list_head* node)
 {
@@ -116,7 +115,7 @@ void note_cached() BSL_TSA(requires_capability(vmalloc_lock))
 {
     const std::size_t growth = part_of(counts.cached_bytes, growth_part) >> page_shift;
     const std::size_t most = zone_normal.counts().nr_used() + growth;
-    stays_up_to.store(counts.cached == 0 ? SIZE_MAX : most, std::memory_order_relaxed);
+    windows_stay_up_to.store(counts.cached == 0 ? SIZE_MAX : most, std::memory_order_relaxed);
 }
 
 void insert_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
@@ -386,13 +385,6 @@ void age_windows()
             return;
     }
     release_windows(0);
-}
-
-void let_windows_give_way()
-{
-    const std::size_t stays = stays_up_to.load(std::memory_order_relaxed);
-    if (zone_normal.counts().nr_used() > stays) [[unlikely]]
-        release_windows(0);
 }
 
 std::size_t release_windows(std::size_t keep_bytes)

@@ -25,9 +25,11 @@
 /// the child for ever, and lost to it: its addresses, its frames, and the blocks that were lent to it.
 /// Nothing in the child refers to it but the section table.
 
+#include "buddy/zone.hpp"
 #include "locking/mutex.hpp"
 #include "vmalloc/vm_area.hpp"
 
+#include <atomic>
 #include <cstddef>
 
 namespace bsl
@@ -85,9 +87,19 @@ std::size_t release_windows(std::size_t keep_bytes);
 /// Called once per decay interval: what the cache did not serve anybody with leaves it.
 void age_windows();
 
+/// Pages that the heap may use before cached windows go; SIZE_MAX: none is cached.  Written under vmalloc_lock, and
+/// read relaxed: who is late asks again in his next slow path.
+extern constinit std::atomic<std::size_t> windows_stay_up_to;
+
 /// Called on the way of slow paths: the cache is there to save page faults, but where the heap itself grows by
-/// half of it without a window of it being used again, it has cost as many, and goes.
-void let_windows_give_way();
+/// half of it without a window of it being used again, it has cost as many, and goes.  Inline, since each slow path
+/// asks, and vmalloc.cpp lies apart (decision 0025).
+inline void let_windows_give_way()
+{
+    const std::size_t most = windows_stay_up_to.load(std::memory_order_relaxed);
+    if (zone_normal.counts().nr_used() > most) [[unlikely]]
+        release_windows(0);
+}
 
 struct vmalloc_counts
 {

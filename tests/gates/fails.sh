@@ -128,6 +128,11 @@ hit_path)
         'void free(void* p) { (void)p; }' | library -O2 -w -fno-builtin -funroll-all-loops -fno-tree-vectorize
     refused 'malloc: [0-9]* instructions on a hit' "$here/hit_path.sh" "$root/lib.so"
     ;;
+seldom)
+    echo 'void bsl_f(void) { } void* malloc(unsigned long x) { return (void*)x; }' |
+        library -O2 -w -fno-builtin -fno-toplevel-reorder
+    refused 'bsl_\* functions lie among those' "$here/seldom.sh" "$root/lib.so"
+    ;;
 *)
     echo "no such gate: $1"
     exit 2
