@@ -25,18 +25,18 @@ void* try_alloc(const program_cache& cache, bool& zeros)
     return cache.alloc_one();
 }
 
-/// Makes it worth trying again; false: there is no more for this cache.
-bool make_room_for(const program_cache& cache, bool& was_at_limit)
+/// Makes it worth trying again: a slab, or room within the cache's limit.
+room make_room_for(const program_cache& cache, bool& was_at_limit, unsigned vain)
 {
     if (cache.has_constructor() && !cache.is_single() && cache.add_slab())
-        return true;
+        return room::grown;
     if (!cache.hit_limit())
-        return make_room();
+        return make_room(vain);
     if (was_at_limit)
-        return run_shrinkers() != 0;
+        return run_shrinkers() != 0 ? room::freed : room::none;
     was_at_limit = true;
     drain_all_threads(); // others may have free objects of this cache
-    return true;
+    return room::freed;
 }
 
 /// Calls fn(thread_heap&) for the heaps of all threads.
@@ -51,14 +51,10 @@ void for_each_heap(Fn fn)
 
 void* cache_alloc_slow(const program_cache& cache, bool& zeros) noexcept
 {
-    constexpr unsigned attempts_max = 8;
-    void* object = nullptr;
     bool was_at_limit = false;
-    for (unsigned i = 0; i < attempts_max; ++i) {
-        object = try_alloc(cache, zeros);
-        if (object != nullptr || !make_room_for(cache, was_at_limit))
-            break;
-    }
+    void* object =
+        with_room([&] { return try_alloc(cache, zeros); },
+                  [&](unsigned vain) { return make_room_for(cache, was_at_limit, vain); });
     keep_balance_after_alloc(this_thread.heap);
     if (object == nullptr)
         errno = ENOMEM;

@@ -86,17 +86,14 @@ char* alloc_on_node(const frame_request& request, std::size_t pages)
 {
     const unsigned node =
         request.node == any_node ? current_node() : static_cast<unsigned>(request.node);
-    constexpr unsigned attempts_max = 4;
-    for (unsigned i = 0; i < attempts_max; ++i) {
-        if (char* start = alloc_growing(request, node, pages))
-            return start;
-        if (char* start = alloc_from_list(request, node, pages))
-            return start;
+    const auto attempt = [&] {
+        char* start = alloc_growing(request, node, pages);
+        return start != nullptr ? start : alloc_from_list(request, node, pages);
+    };
+    return with_room(attempt, [&](unsigned) {
         zone* own = zone_at(zone_number(node, request.type));
-        if (own == nullptr || !make_room_in(*own))
-            break;
-    }
-    return nullptr;
+        return own == nullptr ? room::none : make_room_in(*own);
+    });
 }
 
 char* alloc_normal(std::size_t pages, unsigned order)

@@ -71,6 +71,15 @@ bool shrink(Needed is_needed)
     return true;
 }
 
+/// All that is left to do in the end.  is_more: what threads and windows kept has already become free pages.
+template <typename Needed>
+room free_more(bool is_more, Needed is_needed)
+{
+    if (is_more)
+        shrink_while(is_needed);
+    return is_more || shrink(is_needed) ? room::freed : room::none;
+}
+
 /// What threads left that have ended becomes free pages, if it is any.
 bool take_back_orphans()
 {
@@ -148,22 +157,24 @@ void look_at_clock()
 
 } // namespace
 
-bool make_room()
+room make_room(unsigned vain)
 {
-    if (take_back_orphans() || grow_here() || fall_back())
-        return true;
+    if (vain == 0 && take_back_orphans())
+        return room::freed;
+    if (grow_here())
+        return room::grown;
+    if (fall_back())
+        return room::freed;
     const bool is_more = take_back_caches();
     if (grow_here())
-        return true;
-    const auto is_needed = [] { return is_any_below(&watermarks::high); };
-    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
+        return room::grown;
+    return free_more(is_more, [] { return is_any_below(&watermarks::high); });
 }
 
-bool make_room_in(zone& of)
+room make_room_in(zone& of)
 {
-    const auto is_needed = [&of] { return is_below(of, &watermarks::high); };
     const bool is_more = type_of_zone(of.number()) == zone_type::normal && take_back_caches();
-    return is_more ? (shrink_while(is_needed), true) : shrink(is_needed);
+    return free_more(is_more, [&of] { return is_below(of, &watermarks::high); });
 }
 
 void keep_balance_after_alloc(thread_heap* mine, bool has_moved)

@@ -19,24 +19,36 @@
 namespace bsl::heap
 {
 
-/// Makes it worth trying again after the zone had no pages.  False: the system has no more.
-bool make_room();
+/// What looking for memory has come to.
+enum class room : unsigned char
+{
+    none, ///< there is no more to be had
+    freed, ///< what was kept somewhere is free now: perhaps enough of it, in one piece, and still there
+    grown ///< the system gave more than enough; others may take it first
+};
+
+/// Makes it worth trying again after the zone had no pages.  `vain`: how often what was freed did not do.
+room make_room(unsigned vain);
 
 /// The same for one zone and no other, after it could not grow.
-bool make_room_in(zone& of);
+room make_room_in(zone& of);
 
-/// Calls attempt() until it yields memory or there is none to be had.
-template <typename Attempt>
-auto with_room(Attempt attempt)
+/// Calls attempt() until it yields memory or there is none to be had.  make(vain) makes room, as make_room()
+/// does.  Others allocate and free all the time, so that more free pages than a moment ago say little: not many
+/// times.  What the system gives is lost to others at worst, who get on by it: as often as it gives.
+template <typename Attempt, typename Make = room (*)(unsigned)>
+auto with_room(Attempt attempt, Make make = make_room)
 {
-    constexpr unsigned attempts_max = 5;
-    for (unsigned i = 0; i < attempts_max; ++i) {
-        if (auto* p = attempt())
+    constexpr unsigned vain_max = 5;
+    for (unsigned vain = 0;;) {
+        auto* p = attempt();
+        if (p != nullptr || vain == vain_max) [[likely]]
             return p;
-        if (!make_room())
-            break;
+        const room made = make(vain);
+        if (made == room::none)
+            return decltype(p)(nullptr);
+        vain += made == room::freed;
     }
-    return decltype(attempt())(nullptr);
 }
 
 /// Called on the way of every slow path, with no lock held.  After pages or objects were taken, what is idle gives way
