@@ -62,6 +62,16 @@ inline pageblock& pageblock_of(const void* address)
     return *owner_of(address).block;
 }
 
+/// From now on these pages, of one pageblock, may hold memory.  Did any before?  If not, all read as zeros.
+inline bool open_pages(const char* start, std::size_t pages)
+{
+    pageblock& block = pageblock_of(start);
+    const auto first = static_cast<std::size_t>(start - block.start) >> page_shift;
+    const bool any = block.dirty.count(first, pages) != 0;
+    block.dirty.set(first, pages);
+    return any;
+}
+
 /// Records the owner of the pageblock-sized slots [start, start + nr).  Start is aligned to a
 /// pageblock.  False when there is no memory for the table.
 bool set_owner(const void* start, std::size_t nr, pageblock* first);

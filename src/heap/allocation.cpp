@@ -80,7 +80,7 @@ format_sink& name_window(format_sink& line, const vm_area& window)
 {
     const auto* address = static_cast<const char*>(p);
     for (std::size_t number = address_to_pfn(p) % pages_per_pageblock + 1; number-- > 0;) {
-        const page& head = block.mem_map[number];
+        page& head = block.mem_map[number];
         if (head.state == page_state::run &&
             address < head.start + (head.nr_run_pages << page_shift))
             report_inside_run(call, p, head);
@@ -92,9 +92,9 @@ format_sink& name_window(format_sink& line, const vm_area& window)
             report_inside_heap_run(call, p, head);
         if (head.state != page_state::slab || !cache_numbered(head.cache).is_single())
             continue;
-        object_position inside = locate(head.start, head);
-        if (address >= head.start + inside.cache->size())
+        if (address >= head.start + (single_pages(head) << page_shift))
             continue;
+        object_position inside = locate(head.start, head);
         inside.offset = static_cast<std::size_t>(address - head.start);
         report_not_start(call, p, inside);
     }
@@ -112,7 +112,9 @@ allocation resolve_object(const void* p, page& of_page, const char* call)
         report_double_free(call, at);
     const bool is_program = is_program_cache(*at.cache);
     const auto kind = is_program ? allocation_kind::program : allocation_kind::object;
-    return {kind, at.cache->size_class(), at.cache->size(), at.head, nullptr};
+    const std::size_t size =
+        at.cache->is_single() ? single_pages(*at.head) << page_shift : at.cache->size();
+    return {kind, at.cache->size_class(), size, at.head, nullptr};
 }
 
 allocation resolve_run(const void* p, page& head, const char* call)
@@ -176,11 +178,8 @@ std::uint32_t heap_number_of(const allocation& what)
 
 void* mark_run(char* start, std::size_t pages, bool& zeros)
 {
-    pageblock& block = pageblock_of(start);
-    const auto first = static_cast<std::size_t>(start - block.start) >> page_shift;
-    zeros = block.dirty.count(first, pages) == 0;
-    block.dirty.set(first, pages);
-    page& head = page_of(block, start);
+    zeros = !open_pages(start, pages);
+    page& head = page_of(pageblock_of(start), start);
     head.start = start;
     head.nr_run_pages = pages;
     head.state = page_state::run;

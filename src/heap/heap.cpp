@@ -49,6 +49,9 @@ void count_request(unsigned size_class, std::size_t size)
         return;
     requests[size_class].nr.fetch_add(1, std::memory_order_relaxed);
     requests[size_class].bytes.fetch_add(size, std::memory_order_relaxed);
+    const std::size_t given =
+        size_class < nr_slab_classes ? class_size(size_class) : round_up(size, bytes_per_page);
+    requests[size_class].given.fetch_add(given, std::memory_order_relaxed);
 }
 
 /// Counts a call that asks for `size` bytes.
@@ -74,12 +77,6 @@ bool is_looked_at(unsigned size_class)
 
 void* alloc_class(unsigned size_class, bool& zeros)
 {
-    if (size_class >= nr_slab_classes && this_thread.heap != nullptr) {
-        if (void* object = this_thread.heap->take_large(size_class)) {
-            zeros = false;
-            return object;
-        }
-    }
     void* object = with_room([&]() -> void* {
         if (thread_heap* mine = this_thread_heap())
             return mine->alloc(kmalloc_cache(size_class), zeros);
@@ -89,6 +86,19 @@ void* alloc_class(unsigned size_class, bool& zeros)
     });
     thread_heap* mine = this_thread.heap;
     keep_balance_after_alloc(mine, mine == nullptr || mine->has_moved());
+    return object;
+}
+
+/// An object with a slab of its own.
+void* alloc_large(const kmem_cache& cache, single_request wanted, bool& zeros)
+{
+    void* object = with_room([&]() -> void* {
+        if (thread_heap* mine = this_thread_heap())
+            return mine->alloc_single(cache, wanted, zeros);
+        mutex_guard guard(direct_lock);
+        return cache.refill_single(current_shard(), wanted, zeros);
+    });
+    keep_balance_after_alloc(this_thread.heap);
     return object;
 }
 
@@ -121,7 +131,17 @@ void* allocate(std::size_t size, bool& zeros)
         zeros = false;
         return alloc_window(size, bytes_per_page, false);
     }
-    return alloc_class(class_of(size), zeros);
+    const unsigned size_class = class_of(size);
+    if (size_class < nr_slab_classes)
+        return alloc_class(size_class, zeros);
+    const std::size_t pages = div_round_up(size, bytes_per_page);
+    if (this_thread.heap != nullptr) {
+        if (void* object = this_thread.heap->take_large(size_class, pages)) {
+            zeros = false;
+            return object;
+        }
+    }
+    return alloc_large(kmalloc_cache(size_class), {pages, run_fit::tight}, zeros);
 }
 
 /// An object with a slab of its own, in use.
@@ -198,12 +218,8 @@ void* allocate_to_grow(std::size_t size)
     bool zeros = false;
     if (size <= slab_size_max || size > kmalloc_size_max)
         return allocate(size, zeros);
-    void* object = with_room([&]() -> void* {
-        thread_heap* mine = this_thread_heap();
-        return mine != nullptr ? mine->alloc_roomy(class_of(size)) : nullptr;
-    });
-    keep_balance_after_alloc(this_thread.heap);
-    return object != nullptr ? object : allocate(size, zeros);
+    const kmem_cache& cache = kmalloc_cache(class_of(size));
+    return alloc_large(cache, {cache.single_pages_max(), run_fit::roomy}, zeros);
 }
 
 void* realloc_by_copy(void* p, const allocation& old, std::size_t size, const char* call)
@@ -217,19 +233,20 @@ void* realloc_by_copy(void* p, const allocation& old, std::size_t size, const ch
     return fresh;
 }
 
-/// Can the object become one of another class where it is?
-bool resize_in_place(const allocation& old, unsigned size_class)
+/// Can the object become so large, or so small, where it is?  What grows will grow again: it gets all pages of
+/// its class at once.
+bool resize_in_place(const allocation& old, std::size_t size)
 {
-    if (size_class == old.size_class)
-        return true;
     const kmem_cache& from = kmalloc_cache(old.size_class);
-    const kmem_cache& to = kmalloc_cache(size_class);
+    const kmem_cache& to = kmalloc_cache(class_of(size));
     if (!from.is_single() || !to.is_single())
-        return false;
+        return &from == &to;
+    const std::size_t pages =
+        size < old.size ? div_round_up(size, bytes_per_page) : to.single_pages_max();
     // Under the thread's lock, so that a fork does not meet the books half changed.
     thread_heap* mine = this_thread.heap;
     mutex_guard guard(mine != nullptr ? mine->lock : direct_lock);
-    return from.resize_single(*old.head, to);
+    return from.resize_single(*old.head, to, pages);
 }
 
 /// As malloc(), but errno stays: making something smaller does not fail.
@@ -275,7 +292,7 @@ void* alloc_aligned(std::size_t alignment, std::size_t size)
     if (size > kmalloc_size_max || alignment > pageblock_size)
         return alloc_window(size, alignment, false);
     if (alignment <= bytes_per_page)
-        return alloc_class(class_of_aligned(alignment, size), zeros);
+        return allocate(round_up(size + (size == 0), alignment), zeros); // class_of_aligned()
     const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
     const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
     return alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
@@ -300,7 +317,8 @@ void* malloc_medium(std::size_t size) noexcept
         if (void* object = mine->of_class[class_of_large(size)].pop()) [[likely]]
             return object;
     } else if (size <= kmalloc_size_max && mine != nullptr && mine != &no_bins) {
-        if (void* object = this_thread.heap->take_large(class_of_large(size))) [[likely]]
+        if (void* object = this_thread.heap->take_large(
+                class_of_large(size), div_round_up(size, bytes_per_page))) [[likely]]
             return object;
     }
     return malloc_slow(size);
@@ -385,7 +403,7 @@ void* realloc(void* p, std::size_t size, const char* call) noexcept
         } else if (void* moved = realloc_into_window(p, old, size)) {
             return moved;
         }
-    } else if (old.kind == allocation_kind::object && resize_in_place(old, class_of(size))) {
+    } else if (old.kind == allocation_kind::object && resize_in_place(old, size)) {
         return p;
     }
     return realloc_by_copy(p, old, size, call);

@@ -95,6 +95,7 @@ struct class_requests
 {
     std::atomic<std::size_t> nr;
     std::atomic<std::size_t> bytes;
+    std::atomic<std::size_t> given; ///< bytes, after rounding
 };
 extern constinit class_requests requests[nr_classes];
 

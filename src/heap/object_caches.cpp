@@ -18,8 +18,10 @@ namespace
 
 void* try_alloc(const program_cache& cache, bool& zeros)
 {
+    const single_request whole{cache.single_pages_max(), run_fit::tight};
     if (thread_heap* mine = this_thread_heap())
-        return mine->alloc(cache, zeros);
+        return cache.is_single() ? mine->alloc_single(cache, whole, zeros)
+                                 : mine->alloc(cache, zeros);
     mutex_guard guard(direct_lock);
     zeros = false;
     return cache.alloc_one();

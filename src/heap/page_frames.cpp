@@ -27,19 +27,12 @@ format_sink& name_pages(format_sink& line, std::size_t pages)
 
 // --- getting -----------------------------------------------------------------------------------
 
-std::size_t first_number(const pageblock& block, const page& first)
-{
-    return static_cast<std::size_t>(&first - block.mem_map);
-}
-
 /// Notes who the pages belong to from now on.  `is_clean`: no page was ever touched.
 page* hand_out(char* start, std::size_t pages, unsigned order, bool& is_clean)
 {
-    pageblock& block = pageblock_of(start);
+    is_clean = !open_pages(start, pages);
+    const pageblock& block = pageblock_of(start);
     page& first = page_of(block, start);
-    const std::size_t number = first_number(block, first);
-    is_clean = block.dirty.count(number, pages) == 0;
-    block.dirty.set(number, pages);
     first.start = start;
     first.nr_run_pages = pages;
     first.order = static_cast<std::uint8_t>(order);

@@ -35,7 +35,7 @@ namespace bsl
 {
 
 /// To be raised when a structure that readers know changes its meaning but not its layout.
-inline constexpr std::uint32_t root_version = 2;
+inline constexpr std::uint32_t root_version = 3;
 
 inline constexpr char root_magic[16] = "buddyslab root";
 

@@ -132,13 +132,6 @@ void* thread_heap::alloc(const kmem_cache& cache, bool& zeros)
 void* thread_heap::take(const kmem_cache& cache, page_use& use)
 {
     mutex_guard guard(lock);
-    if (cache.is_single()) { // a sheaf would only hold what is about to be handed out
-        has_moved_ = true;
-        if (large_bytes_ != 0 &&
-            zone_of_node(node()).counts().nr_dirty_large << page_shift < cache.size())
-            give_up_large();
-        return cache.refill_single(current_shard(), run_fit::tight, use.zeros);
-    }
     bin* mine = bin_for(cache);
     if (mine == nullptr)
         return nullptr;
@@ -150,11 +143,15 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
     return object;
 }
 
-void* thread_heap::alloc_roomy(unsigned size_class)
+/// Without a sheaf, which would only hold what is about to be handed out.
+void* thread_heap::alloc_single(const kmem_cache& cache, single_request wanted, bool& zeros)
 {
-    bool zeros = false;
     mutex_guard guard(lock);
-    return kmalloc_cache(size_class).refill_single(current_shard(), run_fit::roomy, zeros);
+    has_moved_ = true;
+    if (large_bytes_ != 0 && wanted.fit == run_fit::tight &&
+        zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
+        give_up_large();
+    return cache.refill_single(current_shard(), wanted, zeros);
 }
 
 namespace
@@ -330,13 +327,17 @@ void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
 
 // --- large objects -----------------------------------------------------------------------------
 
+std::size_t thread_heap::large_bytes_of(unsigned size_class) const
+{
+    page* head = large_[size_class - nr_slab_classes].load(std::memory_order_acquire);
+    return head == nullptr ? 0 : single_pages(*head) << page_shift;
+}
+
 std::size_t thread_heap::count_large_bytes() const
 {
     std::size_t sum = 0;
-    for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
-        if (large_[c - nr_slab_classes].load(std::memory_order_relaxed) != nullptr)
-            sum += class_size(c);
-    }
+    for (unsigned c = nr_slab_classes; c < nr_classes; ++c)
+        sum += large_bytes_of(c);
     return sum;
 }
 
@@ -353,19 +354,21 @@ page* take_kept(std::atomic<page*>& slot)
 
 } // namespace
 
-void* thread_heap::take_large(unsigned size_class)
+void* thread_heap::take_large(unsigned size_class, std::size_t pages)
 {
+    if (large_bytes_of(size_class) < pages << page_shift)
+        return nullptr;
     page* head = take_kept(large_[size_class - nr_slab_classes]);
     if (head == nullptr)
         return nullptr;
-    large_bytes_ -= class_size(size_class);
+    large_bytes_ -= single_pages(*head) << page_shift;
     unpark(*head);
     return head->start;
 }
 
 bool thread_heap::keep_large(page& head, unsigned size_class)
 {
-    const std::size_t size = class_size(size_class);
+    const std::size_t size = single_pages(head) << page_shift;
     const std::size_t limit = share_of(thread_large_bytes_max);
     if (large_bytes_ + size > limit) {
         // Others may have drained some; they leave the sum to the owner.

@@ -89,16 +89,16 @@ public:
     /// or a constructed slab must be made.  `zeros`: it was never touched.  Owner only; no lock may be held.
     void* alloc(const kmem_cache& cache, bool& zeros);
 
-    /// An object that has a slab of its own, and that will grow.  nullptr as above.  Owner only.
-    void* alloc_roomy(unsigned size_class);
+    /// The same for an object that has a slab of its own.
+    void* alloc_single(const kmem_cache& cache, single_request wanted, bool& zeros);
 
     /// Gives such an object back.  Owner only.
     void free(const kmem_cache& cache, void* object);
 
     /// The same for classes whose objects have a slab each: take_large() is nullptr and keep_large()
-    /// false when the thread keeps none, or has enough; the slabs are next then.  Owner only; without
+    /// false when the thread keeps none of so many pages, or has enough; the slabs are next then.  Owner only; without
     /// the lock, but where others have to give way.
-    void* take_large(unsigned size_class);
+    void* take_large(unsigned size_class, std::size_t pages);
     bool keep_large(page& head, unsigned size_class);
 
     /// A block of 2^order pages, order below nr_pageset_orders, by its first struct page; nullptr when the
@@ -158,6 +158,8 @@ public:
 
     /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
     std::size_t nr_cached(unsigned size_class);
+    /// Bytes of the object that it keeps of a class whose objects have a slab each; as seen from outside, too.
+    std::size_t large_bytes_of(unsigned size_class) const;
 
     /// Pages in this thread's pageset and, as seen from outside, in its bins of frames.
     std::size_t nr_pages_held() const { return pages_.nr_pages_held() + nr_frame_pages(); }

@@ -24,9 +24,8 @@ books snapshot::balance() const
     books sum{};
     std::size_t own_pages = 0;
     for (const cache_figures& c : caches) {
-        const std::size_t taken = (c.nr_objects - c.nr_free) * c.size;
         // An own object is metadata, whoever has it.
-        const std::size_t used = c.is_own ? c.nr_resident << page_shift : taken;
+        const std::size_t used = c.is_own ? c.nr_resident << page_shift : c.taken_bytes();
         const std::size_t rest = c.bytes() - smaller(used, c.bytes());
         const std::size_t holes = smaller((c.nr_pages - c.nr_resident) << page_shift, rest);
         sum.returned += holes;
@@ -35,7 +34,7 @@ books snapshot::balance() const
             continue;
         }
         sum.live += c.live_bytes();
-        sum.cached += c.nr_cached * c.size;
+        sum.cached += c.cached_bytes();
         sum.slab_free += rest - holes;
     }
     sum.live += all.nr_run_pages << page_shift;

@@ -26,6 +26,7 @@ std::size_t difference(std::size_t whole, std::size_t part)
 struct thread_totals
 {
     std::size_t nr_cached[nr_classes];
+    std::size_t large_bytes[nr_classes]; ///< of large objects that they keep
     std::size_t nr_pages;
 };
 
@@ -36,13 +37,17 @@ thread_totals totals_of_threads()
     for_each_thread_heap([&sum](thread_heap& heap) {
         for (unsigned c = 1; c < nr_classes; ++c)
             sum.nr_cached[c] += heap.nr_cached(c);
+        for (unsigned c = nr_slab_classes; c < nr_classes; ++c)
+            sum.large_bytes[c] += heap.large_bytes_of(c);
         mutex_guard heap_guard(heap.lock);
         sum.nr_pages += heap.nr_pages_held();
     });
     return sum;
 }
 
-class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_threads)
+/// large_bytes: of the objects with a slab each that threads keep.
+class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_threads,
+                             std::size_t large_bytes)
 {
     class_totals sum{};
     std::size_t room = 0;
@@ -59,6 +64,9 @@ class_totals totals_of_cache(const kmem_cache& cache, std::size_t cached_by_thre
         sum.nr_free += node->nr_free;
     }
     sum.nr_in_use = difference(room, sum.nr_free + sum.nr_cached);
+    sum.cached_bytes = cache.is_single() ? large_bytes : sum.nr_cached * cache.size();
+    sum.in_use_bytes = cache.is_single() ? difference(sum.nr_pages << page_shift, large_bytes)
+                                         : sum.nr_in_use * cache.size();
     return sum;
 }
 
@@ -75,14 +83,14 @@ void add_objects(heap_totals& sum, const kmem_cache& cache, const class_totals& 
 {
     sum.nr_slabs += add.nr_slabs;
     sum.nr_objects += add.nr_in_use;
-    sum.object_bytes += add.nr_in_use * cache.size();
+    sum.object_bytes += add.in_use_bytes;
     sum.nr_cached += add.nr_cached;
-    sum.cached_bytes += add.nr_cached * cache.size();
+    sum.cached_bytes += add.cached_bytes;
     sum.nr_free += add.nr_free;
     sum.free_bytes += add.nr_free * cache.size();
     kept_objects& kept = sum.kept_of_size[class_of(cache.size())];
     kept.nr += add.nr_cached + add.nr_free;
-    kept.bytes += (add.nr_cached + add.nr_free) * cache.size();
+    kept.bytes += add.cached_bytes + add.nr_free * cache.size();
 }
 
 /// Bytes of arenas whose frames are in windows.
@@ -158,7 +166,7 @@ heap_totals totals_of_heap()
     for (const kmem_cache& cache : all_caches) {
         const unsigned size_class = cache.size_class();
         const class_totals add =
-            totals_of_cache(cache, size_class == 0 ? 0 : threads.nr_cached[size_class]);
+            totals_of_cache(cache, threads.nr_cached[size_class], threads.large_bytes[size_class]);
         nr_slab_pages += add.nr_pages;
         if (size_class == 0) {
             sum.nr_pages_own += add.nr_pages;
@@ -168,7 +176,7 @@ heap_totals totals_of_heap()
         add_objects(sum, cache, add);
     }
     for_each_program_cache([&](program_cache& cache) {
-        const class_totals add = totals_of_cache(cache, cached_by_threads(cache));
+        const class_totals add = totals_of_cache(cache, cached_by_threads(cache), 0);
         nr_slab_pages += add.nr_pages;
         add_objects(sum, cache, add);
     });

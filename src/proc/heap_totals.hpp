@@ -28,6 +28,8 @@ struct class_totals
     std::size_t nr_in_use; ///< by the program
     std::size_t nr_cached; ///< in sheaves of threads and barns
     std::size_t nr_free;   ///< in slabs
+    std::size_t in_use_bytes;
+    std::size_t cached_bytes;
 };
 
 /// Objects that the program does not have, in sheaves and slabs.
@@ -56,7 +58,7 @@ struct heap_totals
     std::size_t nr_pages_reserve; ///< kept for callers that can bear nothing
     std::size_t nr_pages_own;     ///< slabs of the allocator's own objects, among those in use
 
-    // --- in use by the program, in bytes: objects at the size of their class
+    // --- in use by the program, in bytes: what it got, after rounding
     std::size_t nr_slabs;
     std::size_t nr_objects;
     std::size_t object_bytes;

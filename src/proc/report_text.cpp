@@ -69,8 +69,8 @@ void print_requests(stream& to, const snapshot& heap)
 {
     bool any = false;
     for (const cache_figures& c : heap.caches) {
-        const std::size_t given = c.nr_requests * c.size;
-        if (given == 0) // nobody asked, or the number makes no sense
+        const std::size_t given = c.given_bytes;
+        if (c.nr_requests == 0 || given == 0) // nobody asked, or the number makes no sense
             continue;
         if (!any)
             to.text("\nrequests of            size       number     mean  lost to rounding\n");

@@ -100,28 +100,51 @@ struct cache_figures
     std::size_t nr_active_slabs; ///< that are not wholly free
     std::size_t nr_full_slabs;   ///< that have no free object
     std::size_t nr_pages;
-    std::size_t nr_resident; ///< of the pages
-    std::size_t nr_objects;  ///< room in all slabs
-    std::size_t nr_free;     ///< in slabs
-    std::size_t nr_cached;   ///< in sheaves of threads and barns, or kept by threads one by one
+    std::size_t nr_resident;   ///< of the pages
+    std::size_t nr_objects;    ///< room in all slabs
+    std::size_t nr_free;       ///< in slabs
+    std::size_t nr_cached;     ///< in sheaves of threads and barns, or kept by threads one by one
+    std::size_t nr_kept_pages; ///< is_single: of the objects that threads keep
 
     std::size_t nr_requests;     ///< since the start, if they are counted
     std::size_t requested_bytes; ///< by them
+    std::size_t given_bytes;     ///< to them, after rounding
 
     std::size_t nr_live() const { return nr_objects - nr_free - nr_cached; }
-    std::size_t live_bytes() const { return nr_live() * size; }
+    std::size_t cached_bytes() const
+    {
+        return is_single ? nr_kept_pages << page_shift : nr_cached * size;
+    }
+    /// Of objects that the program or somebody's cache has.
+    std::size_t taken_bytes() const { return is_single ? bytes() : (nr_objects - nr_free) * size; }
+    std::size_t live_bytes() const { return taken_bytes() - cached_bytes(); }
     std::size_t bytes() const { return nr_pages << page_shift; }
 };
+
+/// Pages of a slab whose first struct page is a copy; 0: the copy is torn.
+inline std::size_t pages_of_slab(const page& head, const cache_figures& of)
+{
+    if (!of.is_single)
+        return nr_pages(head.order);
+    const std::size_t pages = head.free_objects[single_pages_word];
+    return pages <= of.size >> page_shift ? pages : 0;
+}
+
+/// Room in a slab of so many pages.
+inline unsigned objects_of_slab(std::size_t pages, const cache_figures& of)
+{
+    return of.is_single ? 1 : static_cast<unsigned>((pages << page_shift) / of.size);
+}
 
 /// All that is mapped, in bytes, by what it is for.  The sum of the parts is mapped().
 struct books
 {
-    std::size_t live;       ///< objects and pages that the program has, at the size of their class
-    std::size_t cached;     ///< objects in sheaves
-    std::size_t slab_free;  ///< resident memory in slabs that is neither: free objects, the rest
-    std::size_t free_pages; ///< resident
-    std::size_t reserve;    ///< pages kept for callers that can bear nothing (GFP_ATOMIC)
-    std::size_t live_windows;   ///< windows that the program has
+    std::size_t live;         ///< objects and pages that the program has, as it got them
+    std::size_t cached;       ///< objects in sheaves
+    std::size_t slab_free;    ///< resident memory in slabs that is neither: free objects, the rest
+    std::size_t free_pages;   ///< resident
+    std::size_t reserve;      ///< pages kept for callers that can bear nothing (GFP_ATOMIC)
+    std::size_t live_windows; ///< windows that the program has
     std::size_t cached_windows; ///< freed ones
     std::size_t metadata;       ///< tables, and the allocator's own objects
     std::size_t returned;       ///< addresses without memory: given back, or not used yet

@@ -57,6 +57,7 @@ bool walker::read_caches()
         if (c < nr_classes) {
             figures.nr_requests = space_.requests[c]->nr.load(std::memory_order_relaxed);
             figures.requested_bytes = space_.requests[c]->bytes.load(std::memory_order_relaxed);
+            figures.given_bytes = space_.requests[c]->given.load(std::memory_order_relaxed);
         }
     }
     return read_program_caches();

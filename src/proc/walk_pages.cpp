@@ -160,16 +160,16 @@ unsigned walker::walk_slab(unsigned first)
         return 1;
     }
     cache_figures& sum = to_.caches[head.cache];
-    const std::size_t pages = sum.is_single ? sum.size >> page_shift : nr_pages(head.order);
+    const std::size_t pages = pages_of_slab(head, sum);
     const bool is_head = sum.is_single ? head.start == space_.block->start + (first << page_shift)
                                        : first % nr_pages(head.order) == 0;
-    if (!is_head || first + pages > pages_per_pageblock) {
+    if (!is_head || pages == 0 || first + pages > pages_per_pageblock) {
         ++zone_->nr_elsewhere;
         return 1;
     }
-    const auto objects = static_cast<unsigned>((pages << page_shift) / sum.size);
+    const auto objects = objects_of_slab(pages, sum);
     const auto nr_free = static_cast<unsigned>(smaller(head.nr_free, objects));
-    const bool is_parked = sum.is_single && nr_free == 0 && head.free_objects[1] != 0;
+    const bool is_parked = sum.is_single && nr_free == 0 && head.free_objects[parked_word] != 0;
     sum.nr_slabs += 1;
     sum.nr_active_slabs += nr_free != objects;
     sum.nr_full_slabs += nr_free == 0;
@@ -178,6 +178,7 @@ unsigned walker::walk_slab(unsigned first)
     sum.nr_objects += objects;
     sum.nr_free += nr_free;
     sum.nr_cached += is_parked;
+    sum.nr_kept_pages += is_parked ? pages : 0;
     const page_role use = sum.is_own      ? page_role::own_slab
                           : sum.is_single ? page_role::single
                                           : page_role::slab;

@@ -81,7 +81,7 @@ inline unsigned kmem_cache::index_of(const page& head, const void* object) const
 {
     if (was_listed)
         list_head::remove(head.lru);
-    const std::size_t pages = slab_pages(head.order);
+    const std::size_t pages = slab_pages(head);
     const std::size_t kept = home.nr_empty * pages;
     if (head.nr_free != objects_in(head.order) ||
         (kept + pages) << page_shift <= empty_slab_bytes_max)

@@ -118,7 +118,7 @@ unsigned kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, slab_ho
         page& head = *list_entry<page, &page::lru>(slabs.front());
         const unsigned objects = objects_in(head.order);
         std::size_t from = 0;
-        while (find_hole(head, size_, objects, slab_pages(head.order), from, holes[n])) {
+        while (find_hole(head, size_, objects, nr_pages(head.order), from, holes[n])) {
             for_each_bitmap_word(head, holes[n].first, holes[n].count,
                                  [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
             head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);

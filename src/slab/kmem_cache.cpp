@@ -136,7 +136,7 @@ void kmem_cache::count_slab(kmem_cache_node& home, const page& slab) const
 {
     home.nr_slabs += 1;
     home.nr_objects += objects_in(slab.order);
-    home.nr_pages_held += slab_pages(slab.order);
+    home.nr_pages_held += slab_pages(slab);
 }
 
 unsigned kmem_cache::take_from_new_slab(kmem_cache_node& home, page& slab, void** objects,
@@ -169,7 +169,8 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
                             page_use& use) const
 {
     if (is_single())
-        return (objects[0] = refill_single(shard, run_fit::tight, use.zeros)) != nullptr;
+        return (objects[0] = refill_single(shard, {single_pages_max(), run_fit::tight},
+                                           use.zeros)) != nullptr;
     kmem_cache_node* home = make_node(shard);
     if (home == nullptr)
         return 0;
@@ -185,7 +186,7 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
         if (number_ >= nr_caches && to_program_cache(*this).has_constructor())
             return 0; // add_slab() makes it, without a lock
         const auto nr_slabs = static_cast<unsigned>(home->nr_slabs);
-        page* slab = make_slab(pages, shard, nr_slabs, run_fit::tight);
+        page* slab = make_slab(pages, shard, nr_slabs);
         if (slab == nullptr)
             return refill_elsewhere(shard, objects, want, use);
         n = take_from_new_slab(*home, *slab, objects, want, use);
@@ -194,20 +195,17 @@ unsigned kmem_cache::refill(pageset* pages, unsigned shard, void** objects, unsi
     return n;
 }
 
-void* kmem_cache::refill_single(unsigned shard, run_fit fit, bool& zeros) const
+void* kmem_cache::refill_single(unsigned shard, single_request wanted, bool& zeros) const
 {
     VM_BUG_ON(!is_single());
     kmem_cache_node* home = make_node(shard);
-    page* slab = home == nullptr ? nullptr : make_slab(nullptr, shard, 0, fit);
+    page* slab = home == nullptr ? nullptr : make_single(shard, wanted);
     if (slab == nullptr)
         return nullptr;
-    void* object = nullptr;
-    page_use whole;
+    zeros = !open_pages(slab->start, wanted.pages);
     mutex_guard guard(home->lock);
     count_slab(*home, *slab);
-    take_objects(*slab, &object, 1, 0, whole);
-    zeros = whole.zeros;
-    return object;
+    return slab->start;
 }
 
 void* kmem_cache::alloc_one() const
@@ -224,13 +222,12 @@ void kmem_cache::forget_slab(kmem_cache_node& home, const page& head) const
 {
     home.nr_slabs -= 1;
     home.nr_objects -= objects_in(head.order);
-    home.nr_pages_held -= slab_pages(head.order);
+    home.nr_pages_held -= slab_pages(head);
 }
 
-bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
+bool kmem_cache::resize_single(page& head, const kmem_cache& to, std::size_t wanted) const
 {
-    const std::size_t pages = size_ >> page_shift;
-    const std::size_t wanted = to.size_ >> page_shift;
+    const std::size_t pages = slab_pages(head);
     kmem_cache_node* home = to.make_node(head.shard);
     pageblock& block = pageblock_of(head.start);
     const auto first = static_cast<std::size_t>(head.start - block.start) >> page_shift;
@@ -249,10 +246,9 @@ bool kmem_cache::resize_single(page& head, const kmem_cache& to) const
     disown_single(head);
     head.cache = to.number_;
     head.state = page_state::slab;
+    set_single_pages(head, wanted);
     mutex_guard guard(home->lock);
-    home->nr_slabs += 1;
-    home->nr_objects += 1;
-    home->nr_pages_held += wanted;
+    to.count_slab(*home, head);
     return true;
 }
 

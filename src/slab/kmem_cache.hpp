@@ -21,7 +21,9 @@
 /// time: that is refill() and flush(), the two halves of every sheaf's life.  Pages of a slab are
 /// touched one by one as refills reach them.
 ///
-/// Objects above slab_size_max have a slab each, of exactly their pages.
+/// Objects above slab_size_max have a slab each, of as many pages as the request needs: such a cache's objects
+/// differ in size, and size() is the largest.  (Rounded up to their class they would leave pages in every block
+/// that nobody ever touches, and what reuses the block would have to fault them in.)
 ///
 /// Locks: a node's lock guards its lists and the bitmaps of its slabs.  Pages are taken from and given
 /// to the pageset or zone with the node's lock released.
@@ -74,6 +76,13 @@ struct page_use
 /// giving it away: until then the pages are there.  Enters the kernel: no lock may be held.
 void populate(const page_use& use);
 
+/// A slab of one object: of how many pages, and where they are to lie.
+struct single_request
+{
+    std::size_t pages;
+    run_fit fit;
+};
+
 struct object_position;
 struct slab_hole;
 
@@ -102,6 +111,8 @@ public:
     unsigned sheaf_capacity() const { return sheaf_capacity_; }
     /// Do objects have a slab each?
     constexpr bool is_single() const { return size_ > slab_size_max; }
+    /// Pages of the largest such object.
+    std::size_t single_pages_max() const { return size_ >> page_shift; }
 
     /// Takes at most `want` free objects, all of one slab, ascending by address; returns how many.  0: the
     /// zone must grow first.  Who takes more than one may find pages opened ahead in `use`.
@@ -110,7 +121,7 @@ public:
 
     /// The same for one object that has a slab of its own; nullptr when the zone must grow first.  `zeros`:
     /// as in page_use.  Its pages come when the program touches them: it may never.
-    void* refill_single(unsigned shard, run_fit fit, bool& zeros) const;
+    void* refill_single(unsigned shard, single_request wanted, bool& zeros) const;
 
     /// Gives objects back.  Aborts with a message on one that is no object of this cache in use.
     void flush(pageset* pages, void* const* objects, unsigned n) const;
@@ -123,9 +134,9 @@ public:
     /// page that holds no memory: nullptr where that does not do.  In signal handlers, too.
     void* alloc_one_atomic() const;
 
-    /// Makes an object that has a slab of its own one of cache `to`, of the same kind, where it is:
-    /// takes the pages behind it, or gives its last pages back.  False when they are not free.
-    bool resize_single(page& head, const kmem_cache& to) const;
+    /// Makes an object that has a slab of its own one of cache `to`, of the same kind, and of so many pages,
+    /// where it is: takes the pages behind it, or gives its last pages back.  False when they are not free.
+    bool resize_single(page& head, const kmem_cache& to, std::size_t pages) const;
 
     /// Forgets a slab of one object, whose pages the caller takes over.
     void disown_single(page& head) const;
@@ -159,7 +170,8 @@ public:
 protected:
     kmem_cache_node* make_node(unsigned shard) const;
     unsigned choose_order(const pageset* pages, unsigned shard, unsigned nr_slabs) const;
-    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const;
+    page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;
+    page* make_single(unsigned shard, single_request wanted) const;
     void choose_colour(kmem_cache_node& home, page& slab) const
         BSL_TSA(requires_capability(home.lock));
     void count_slab(kmem_cache_node& home, const page& slab) const
@@ -203,7 +215,7 @@ private:
     void put_run(kmem_cache_node& home, page& head, void* const* objects, unsigned n,
                  list_head& emptied) const BSL_TSA(requires_capability(home.lock));
     void free_all(pageset* pages, list_head& slabs) const;
-    std::size_t slab_pages(unsigned order) const;
+    std::size_t slab_pages(const page& head) const;
 
     char name_[16]; ///< terminated
     std::uint32_t size_;
@@ -236,6 +248,22 @@ object_position position_of(page& head, unsigned index);
 
 /// Is the object free in its slab, or parked?  Objects in sheaves are not.  Takes the node's lock.
 bool is_free(const object_position& at);
+
+/// Words of free_objects that say something else where the slab has one object, and needs one bit.
+inline constexpr unsigned parked_word = 1;
+inline constexpr unsigned single_pages_word = 2;
+
+/// Pages of an object that has a slab of its own.  Changed by who has the object, read by reports at any time.
+inline std::size_t single_pages(page& head)
+{
+    return std::atomic_ref<std::uint64_t>(head.free_objects[single_pages_word])
+        .load(std::memory_order_relaxed);
+}
+inline void set_single_pages(page& head, std::size_t pages)
+{
+    std::atomic_ref<std::uint64_t>(head.free_objects[single_pages_word])
+        .store(pages, std::memory_order_relaxed);
+}
 
 /// Objects that have a slab each are marked while a thread keeps them, so that a double free is seen
 /// at once.  park() is false when the object is parked already or was never handed out.

@@ -143,7 +143,7 @@ bool program_cache::add_slab() const
     kmem_cache_node* home = make_node(shard);
     if (home == nullptr)
         return false;
-    page* slab = make_slab(nullptr, shard, static_cast<unsigned>(home->nr_slabs), run_fit::tight);
+    page* slab = make_slab(nullptr, shard, static_cast<unsigned>(home->nr_slabs));
     if (slab == nullptr)
         return false;
     {

@@ -13,24 +13,51 @@
 namespace bsl
 {
 
-std::size_t kmem_cache::slab_pages(unsigned order) const
+std::size_t kmem_cache::slab_pages(const page& head) const
 {
-    return is_single() ? size_ >> page_shift : nr_pages(order);
+    return is_single() ? single_pages(const_cast<page&>(head)) : nr_pages(head.order);
 }
 
 namespace
 {
 
-/// A block for a slab; for one of a single object any run of so many pages.
-char* take_pages(const kmem_cache& of, pageset* pages, unsigned shard, unsigned order, run_fit fit)
+/// Against the limit of one of the program's caches; others have none.
+bool charge(const kmem_cache& of, std::size_t pages)
+{
+    return of.number() < nr_caches || to_program_cache(of).charge(pages);
+}
+
+void uncharge(const kmem_cache& of, std::size_t pages)
+{
+    if (of.number() >= nr_caches)
+        to_program_cache(of).uncharge(pages);
+}
+
+char* take_block(pageset* pages, unsigned shard, unsigned order)
 {
     return alloc_near(node_of_shard(shard), [&](zone& from) -> char* {
-        if (pages != nullptr && !of.is_single())
+        if (pages != nullptr)
             return pages->alloc(from, order, migrate_type::slab);
         mutex_guard guard(from.lock);
-        return of.is_single() ? from.alloc_run(of.size() >> page_shift, fit)
-                              : from.alloc_block(order, migrate_type::slab);
+        return from.alloc_block(order, migrate_type::slab);
     });
+}
+
+char* take_run(unsigned shard, single_request wanted)
+{
+    return alloc_near(node_of_shard(shard), [&](zone& from) -> char* {
+        mutex_guard guard(from.lock);
+        return from.alloc_run(wanted.pages, wanted.fit);
+    });
+}
+
+/// The first page of a slab, as far as it says more than the others.
+void describe_head(page& head, char* start, unsigned shard, unsigned objects)
+{
+    head.start = start;
+    head.shard = static_cast<std::uint8_t>(shard);
+    head.nr_free = static_cast<std::uint16_t>(objects);
+    head.colour = 0;
 }
 
 } // namespace
@@ -49,34 +76,30 @@ unsigned kmem_cache::choose_order(const pageset* pages, unsigned shard, unsigned
 }
 
 /// A new slab, in no list, all of its objects free.  nullptr when the zone has no pages.
-page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, run_fit fit) const
+page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const
 {
-    // A slab of one object is any run of pages; its first page describes it alone.
-    unsigned order = is_single() ? 0 : choose_order(pages, shard, nr_slabs);
-    if (number_ >= nr_caches && !to_program_cache(*this).charge(slab_pages(order))) {
-        order = is_single() ? 0 : order_min_; // the last ones of a limited cache are small again
-        if (!to_program_cache(*this).charge(slab_pages(order)))
+    unsigned order = choose_order(pages, shard, nr_slabs);
+    if (!charge(*this, nr_pages(order))) {
+        order = order_min_; // the last ones of a limited cache are small again
+        if (!charge(*this, nr_pages(order)))
             return nullptr;
     }
-    char* start = take_pages(*this, pages, shard, order, fit);
+    char* start = take_block(pages, shard, order);
     if (start == nullptr && order > order_min_ &&
         memory_is_short()) { // so are the last ones of all
-        if (number_ >= nr_caches)
-            to_program_cache(*this).uncharge(slab_pages(order) - slab_pages(order_min_));
+        uncharge(*this, nr_pages(order) - nr_pages(order_min_));
         order = order_min_;
-        start = take_pages(*this, pages, shard, order, fit);
+        start = take_block(pages, shard, order);
     }
-    const std::size_t used = slab_pages(order);
+    const std::size_t used = nr_pages(order);
     if (start == nullptr) {
-        if (number_ >= nr_caches)
-            to_program_cache(*this).uncharge(used);
+        uncharge(*this, used);
         return nullptr;
     }
 
     page& head = page_of(pageblock_of(start), start);
     const unsigned objects = objects_in(order);
-    const std::size_t described = is_single() ? 1 : used;
-    for (std::size_t i = 0; i < described; ++i) {
+    for (std::size_t i = 0; i < used; ++i) {
         page& p = (&head)[i];
         p.state = page_state::slab;
         p.order = static_cast<std::uint8_t>(order);
@@ -87,25 +110,42 @@ page* kmem_cache::make_slab(pageset* pages, unsigned shard, unsigned nr_slabs, r
             p.free_objects[w] = here == 0 ? 0 : bit_run(0, here);
         }
     }
-    head.start = start;
-    head.shard = static_cast<std::uint8_t>(shard);
-    head.nr_free = static_cast<std::uint16_t>(objects);
-    head.colour = 0;
-    if (!is_single())
-        page_classes.set(start, used, map_class_);
+    describe_head(head, start, shard, objects);
+    page_classes.set(start, used, map_class_);
     BSL_PROBE3(slab_new, &name_[0], start, used);
+    return &head;
+}
+
+/// The same for one object, which is in use from the start: any run of pages, whose first one describes it alone.
+page* kmem_cache::make_single(unsigned shard, single_request wanted) const
+{
+    VM_BUG_ON(wanted.pages == 0 || wanted.pages > single_pages_max());
+    if (!charge(*this, wanted.pages))
+        return nullptr;
+    char* start = take_run(shard, wanted);
+    if (start == nullptr) {
+        uncharge(*this, wanted.pages);
+        return nullptr;
+    }
+    page& head = page_of(pageblock_of(start), start);
+    head.state = page_state::slab;
+    head.order = 0;
+    head.cache = number_;
+    head.free_objects[0] = 0;
+    head.free_objects[parked_word] = 0;
+    set_single_pages(head, wanted.pages);
+    describe_head(head, start, shard, 0);
+    BSL_PROBE3(slab_new, &name_[0], start, wanted.pages);
     return &head;
 }
 
 /// Gives the pages of a slab that is in no list and wholly free back.
 void kmem_cache::free_slab(pageset* pages, page& head) const
 {
-    const unsigned order = head.order;
-    const std::size_t used = slab_pages(order);
+    const std::size_t used = slab_pages(head);
     char* start = head.start;
     BSL_PROBE3(slab_free, &name_[0], start, used);
-    if (number_ >= nr_caches)
-        to_program_cache(*this).uncharge(used);
+    uncharge(*this, used);
     if (!is_single())
         page_classes.set(start, used, 0);
     const std::size_t described = is_single() ? 1 : used;
@@ -147,7 +187,7 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std
 {
     pageblock& block = pageblock_of(head.start);
     const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
-    const std::size_t end_page = first_page + slab_pages(head.order);
+    const std::size_t end_page = first_page + nr_pages(head.order);
     const std::size_t dirty = block.dirty.count(first_page, end_page - first_page);
     use.zeros = dirty == 0;
     if (dirty == end_page - first_page)
@@ -223,7 +263,7 @@ bool is_free(const object_position& at)
     if (at.cache->is_single()) {
         // The word is its alone, and nobody writes it while the program has the object.
         std::atomic_ref<std::uint64_t> bit(at.head->free_objects[0]);
-        std::atomic_ref<std::uint64_t> parked(at.head->free_objects[1]);
+        std::atomic_ref<std::uint64_t> parked(at.head->free_objects[parked_word]);
         return (bit.load(std::memory_order_relaxed) & 1) != 0 ||
                parked.load(std::memory_order_acquire) != 0;
     }
@@ -232,16 +272,16 @@ bool is_free(const object_position& at)
     return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
 }
 
-/// A slab of one object needs one bit of its bitmap; the second word is the mark.
 bool park(page& head)
 {
-    std::atomic_ref<std::uint64_t> parked(head.free_objects[1]);
+    std::atomic_ref<std::uint64_t> parked(head.free_objects[parked_word]);
     return (head.free_objects[0] & 1) == 0 && parked.exchange(1, std::memory_order_acq_rel) == 0;
 }
 
 void unpark(page& head)
 {
-    std::atomic_ref<std::uint64_t>(head.free_objects[1]).store(0, std::memory_order_release);
+    std::atomic_ref<std::uint64_t>(head.free_objects[parked_word])
+        .store(0, std::memory_order_release);
 }
 
 page* single_object_at(const void* address)

@@ -129,7 +129,7 @@ std::string state_of_object(const inquiry& about, const page& head, const page& 
     const std::uint64_t word = word_page.free_objects[index % objects_per_page_max / 64];
     if ((word & bit_in_word(index)) != 0)
         return "free, in its slab";
-    if (is_single && head.free_objects[1] != 0)
+    if (is_single && head.free_objects[parked_word] != 0)
         return "free, kept by a thread";
     for (const auto& [at, by] : about.cached) {
         if (at != object)
@@ -157,8 +157,8 @@ void explain_object(target& of, const inquiry& about, const snapshot& heap, unsi
     const cache_figures& cache = heap.caches[head.cache];
     const std::uintptr_t start = address_of(head.start);
     const std::uintptr_t first = start + head.colour * malloc_alignment;
-    const std::size_t pages = cache.is_single ? cache.size >> page_shift : nr_pages(head.order);
-    const auto objects = static_cast<unsigned>((pages << page_shift) / cache.size);
+    const std::size_t pages = pages_of_slab(head, cache);
+    const auto objects = objects_of_slab(pages, cache);
     const std::size_t index =
         about.address < first ? objects : (about.address - first) / cache.size;
     const auto page_index = static_cast<unsigned>(
@@ -227,7 +227,7 @@ bool is_head_of(const inquiry& about, const snapshot& heap, unsigned head_index,
     if (head.order > max_page_order || head.cache != about.block->notes[index].cache)
         return false;
     const cache_figures& cache = heap.caches[head.cache];
-    const std::size_t pages = cache.is_single ? cache.size >> page_shift : nr_pages(head.order);
+    const std::size_t pages = pages_of_slab(head, cache);
     return index - head_index < pages && head_index + pages <= pages_per_pageblock;
 }
 

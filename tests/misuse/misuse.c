@@ -46,6 +46,9 @@ const char* cache_of(void* p)
 {
     static char name[40];
     size_t size = malloc_usable_size(p);
+    for (size_t doubling = 64 * KiB; doubling < size; doubling *= 2) // eight classes each
+        if (size <= 2 * doubling)
+            size = (size + doubling / 8 - 1) / (doubling / 8) * (doubling / 8);
     const char* unit = size % MiB == 0 ? "M" : size % KiB == 0 ? "k" : "";
     size_t number = size % MiB == 0 ? size / MiB : size % KiB == 0 ? size / KiB : size;
     snprintf(name, sizeof name, "kmalloc-%zu%s", number, unit);

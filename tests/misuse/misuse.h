@@ -36,7 +36,7 @@ int checks_each_free(void);
  */
 void let_late_checks_find_it(void);
 
-/* The name of the cache that serves this object, by malloc_usable_size(): kmalloc-64k. */
+/* The name of the cache that serves this object, by malloc_usable_size(), which it rounds up: kmalloc-64k. */
 const char* cache_of(void* p);
 
 #endif

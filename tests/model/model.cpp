@@ -33,15 +33,16 @@ std::size_t waste_limit(std::size_t size)
 /// What malloc(size) must make usable at least and at most.
 void check_size(std::size_t size, std::size_t usable)
 {
-    if (size <= bsl::kmalloc_size_max) {
-        if (usable != bsl::class_size(bsl::class_of(size)))
-            fail("%zu bytes usable of %zu: not the class's size", usable, size);
-        if (size > 64 && usable > waste_limit(size))
-            fail("%zu bytes usable of %zu: class too large", usable, size);
-        return;
-    }
-    if (usable < size || usable > waste_limit(size))
+    if (usable < size || (size > 64 && usable > waste_limit(size)))
         fail("%zu bytes usable of %zu", usable, size);
+    if (size > bsl::kmalloc_size_max)
+        return;
+    const std::size_t most = bsl::class_size(bsl::class_of(size));
+    if (size <= bsl::slab_size_max && usable != most)
+        fail("%zu bytes usable of %zu: not the class's size", usable, size);
+    // Whole pages, some more than are needed where the thread had such an object at hand.
+    if (size > bsl::slab_size_max && (usable % bsl::bytes_per_page != 0 || usable > most))
+        fail("%zu bytes usable of %zu: not of its class", usable, size);
 }
 
 void check_aligned_size(std::size_t size, std::size_t alignment, std::size_t usable)

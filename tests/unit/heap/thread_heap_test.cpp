@@ -48,6 +48,43 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a large object that a thread keeps serves a request of its class if it has the pages")
+{
+    constexpr std::size_t most = 512 * kib; // of its class; the next smaller one ends at 480 KiB
+    constexpr std::size_t size = most - 20 * kib;
+    const unsigned size_class = class_of(most);
+    drain_all_threads();
+    void* kept = heap::malloc(size);
+    CHECK(heap::usable_size(kept, "test") == size);
+    heap::free(kept);
+    REQUIRE(this_thread_heap()->large_bytes_of(size_class) == size);
+    CHECK(this_thread_heap()->take_large(size_class, most >> page_shift) == nullptr);
+    REQUIRE(this_thread_heap()->large_bytes_of(size_class) == size);
+    void* again = heap::malloc(size - kib);
+    CHECK(again == kept);
+    CHECK(heap::usable_size(again, "test") == size);
+    heap::free(again);
+}
+
+TEST_CASE("a large object that grows gets all pages of its class, one that shrinks gives back what "
+          "it can")
+{
+    drain_all_threads();
+    char* p = static_cast<char*>(heap::malloc(484 * kib));
+    const auto resize = [&p](std::size_t size) {
+        p = static_cast<char*>(heap::realloc(p, size, "test"));
+        return heap::usable_size(p, "test");
+    };
+    p[0] = 'a';
+    p[484 * kib - 1] = 'z';
+    CHECK(resize(484 * kib + 1) == 512 * kib);
+    CHECK((p[0] == 'a' && p[484 * kib - 1] == 'z'));
+    char* const before = p;
+    CHECK(resize(200 * kib + 1) == 204 * kib);
+    CHECK(p == before);
+    heap::free(p);
+}
+
 TEST_CASE("objects that nobody asks for give way when the heap grows, others stay")
 {
     constexpr std::size_t other_size = 1024;

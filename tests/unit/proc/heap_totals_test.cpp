@@ -44,7 +44,12 @@ void check_sums(const heap_totals& t)
     std::size_t slab_pages = 0;
     for (unsigned c = 1; c < nr_classes; ++c) {
         objects += t.of_class[c].nr_in_use;
-        bytes += t.of_class[c].nr_in_use * class_size(c);
+        bytes += t.of_class[c].in_use_bytes;
+        if (c < nr_slab_classes)
+            CHECK(t.of_class[c].in_use_bytes == t.of_class[c].nr_in_use * class_size(c));
+        else
+            CHECK(t.of_class[c].in_use_bytes + t.of_class[c].cached_bytes == t.of_class[c].nr_pages
+                                                                                 << page_shift);
         cached += t.of_class[c].nr_cached;
         slab_pages += t.of_class[c].nr_pages;
     }
@@ -94,10 +99,15 @@ TEST_CASE("large objects count while they live, not while a thread keeps them")
 {
     const class_totals start = totals_of_size(100 * kib);
     void* object = heap::malloc(100 * kib);
-    CHECK(totals_of_size(100 * kib).nr_in_use == start.nr_in_use + 1);
+    const class_totals with = totals_of_size(100 * kib);
+    CHECK(with.nr_in_use == start.nr_in_use + 1);
+    CHECK(with.in_use_bytes == start.in_use_bytes + 100 * kib);
     check_sums(totals_of_heap());
     heap::free(object);
-    CHECK(totals_of_size(100 * kib).nr_in_use == start.nr_in_use);
+    const class_totals after = totals_of_size(100 * kib);
+    CHECK(after.nr_in_use == start.nr_in_use);
+    CHECK(after.in_use_bytes == start.in_use_bytes);
+    CHECK(after.cached_bytes == start.cached_bytes + 100 * kib);
     check_sums(totals_of_heap());
 }
 

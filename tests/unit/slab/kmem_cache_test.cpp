@@ -259,6 +259,35 @@ TEST_CASE("a large object takes its own pages, not those of its block")
     CHECK(single_object_at(objects[0]) == nullptr);
 }
 
+TEST_CASE("large objects of one cache have as many pages as was asked for")
+{
+    const kmem_cache& cache = cache_of_size(256 * kib); // 57 to 64 pages
+    flush(cache, take(cache, 4));                       // the zone has grown
+    const std::size_t before = nr_pages_used();
+    std::vector<void*> objects;
+    std::size_t sum = 0;
+    for (std::size_t pages : {57, 64, 60}) {
+        bool zeros = false;
+        void* object = cache.refill_single(current_shard(), {pages, run_fit::tight}, zeros);
+        REQUIRE(object != nullptr);
+        CHECK(single_pages(*single_object_at(object)) == pages);
+        sum += pages;
+        CHECK(nr_pages_used() - before == sum);
+        objects.push_back(object);
+    }
+    page& head = *single_object_at(objects[2]);
+    REQUIRE(cache.resize_single(head, cache, 58));
+    CHECK(nr_pages_used() - before == sum - 2);
+    const kmem_cache& smaller = cache_of_size(64 * kib);
+    REQUIRE(cache.resize_single(head, smaller, 15));
+    CHECK(nr_pages_used() - before == 57 + 64 + 15);
+    CHECK(cache.node(head.shard)->nr_pages_held == 57 + 64);
+    CHECK(smaller.node(head.shard)->nr_pages_held == 15);
+    flush(smaller, {objects[2]});
+    flush(cache, {objects[0], objects[1]});
+    CHECK(nr_pages_used() == before);
+}
+
 TEST_CASE("pages of a large object can be taken over")
 {
     const kmem_cache& cache = cache_of_size(256 * kib);
