@@ -65,7 +65,12 @@ def _summary(result, allocators):
     text += _means(result["summary"], allocators)
     text += ["The same, where the best peer of each repetition is the one that was best in the others: "
              "who is chosen by the repetition that he is compared in was lucky in it.", ""]
-    return text + _means(result["unbiased"], allocators)
+    text += _means(result["unbiased"], allocators)
+    if US in allocators and len(allocators) > 1:
+        text += [f"The first means of {US}, had it been as good as the best peer wherever it was behind: "
+                 "to mend what is slow or large gets there and no further.", ""]
+        text += _means(result["mended"], [US])
+    return text
 
 
 def _losses(losses, allocators):

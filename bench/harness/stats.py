@@ -58,6 +58,11 @@ class Row:
             return None
         return (self.figures[allocator].median + floor) / (best[0] + floor)
 
+    def mended_ratio(self, allocator):
+        """As ratio(), had the allocator been as good as the best peer where it was behind."""
+        ratio = self.ratio(allocator)
+        return None if ratio is None else min(ratio, 1.0)
+
     def unbiased_ratio(self, allocator):
         """As ratio(), but for each repetition the best peer is the one that was best in the others.
 

@@ -329,7 +329,7 @@ void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
 
 std::size_t thread_heap::large_bytes_of(unsigned size_class) const
 {
-    page* head = large_[size_class - nr_slab_classes].load(std::memory_order_acquire);
+    const page* head = large_[size_class - nr_slab_classes].load(std::memory_order_acquire);
     return head == nullptr ? 0 : single_pages(*head) << page_shift;
 }
 

@@ -254,10 +254,11 @@ inline constexpr unsigned parked_word = 1;
 inline constexpr unsigned single_pages_word = 2;
 
 /// Pages of an object that has a slab of its own.  Changed by who has the object, read by reports at any time.
-inline std::size_t single_pages(page& head)
+inline std::size_t single_pages(const page& head)
 {
-    return std::atomic_ref<std::uint64_t>(head.free_objects[single_pages_word])
-        .load(std::memory_order_relaxed);
+    auto& word =
+        const_cast<std::uint64_t&>(head.free_objects[single_pages_word]); // atomic_ref wants it so
+    return std::atomic_ref<std::uint64_t>(word).load(std::memory_order_relaxed);
 }
 inline void set_single_pages(page& head, std::size_t pages)
 {

@@ -15,7 +15,7 @@ namespace bsl
 
 std::size_t kmem_cache::slab_pages(const page& head) const
 {
-    return is_single() ? single_pages(const_cast<page&>(head)) : nr_pages(head.order);
+    return is_single() ? single_pages(head) : nr_pages(head.order);
 }
 
 namespace
