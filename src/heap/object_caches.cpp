@@ -32,7 +32,7 @@ room make_room_for(const program_cache& cache, bool& was_at_limit, unsigned vain
 {
     if (cache.has_constructor() && !cache.is_single() && cache.add_slab())
         return room::grown;
-    if (!cache.hit_limit())
+    if (!cache.is_at_limit())
         return make_room(vain);
     if (was_at_limit)
         return run_shrinkers() != 0 ? room::freed : room::none;

@@ -329,8 +329,10 @@ void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
 
 std::size_t thread_heap::large_bytes_of(unsigned size_class) const
 {
-    const page* head = large_[size_class - nr_slab_classes].load(std::memory_order_acquire);
-    return head == nullptr ? 0 : single_pages(*head) << page_shift;
+    const unsigned slot = size_class - nr_slab_classes;
+    if (large_[slot].load(std::memory_order_acquire) == nullptr)
+        return 0;
+    return std::size_t{large_pages_[slot].load(std::memory_order_relaxed)} << page_shift;
 }
 
 std::size_t thread_heap::count_large_bytes() const
@@ -382,10 +384,12 @@ bool thread_heap::keep_large(page& head, unsigned size_class)
         }
     }
     // Others only take what is in the slot, so an empty one stays empty.
-    std::atomic<page*>& slot = large_[size_class - nr_slab_classes];
-    if (slot.load(std::memory_order_relaxed) != nullptr)
+    const unsigned slot = size_class - nr_slab_classes;
+    if (large_[slot].load(std::memory_order_relaxed) != nullptr)
         return false;
-    slot.store(&head, std::memory_order_release);
+    large_pages_[slot].store(static_cast<std::uint16_t>(size >> page_shift),
+                             std::memory_order_relaxed);
+    large_[slot].store(&head, std::memory_order_release);
     large_bytes_ += size;
     return true;
 }

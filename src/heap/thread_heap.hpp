@@ -228,6 +228,8 @@ private:
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
     /// One object each, by its struct page, or nullptr; parked (park()).
     std::atomic<page*> large_[nr_classes - nr_slab_classes] = {};
+    /// Pages of each, where there is one: whoever is not the first to take it out may not look at it any more.
+    std::atomic<std::uint16_t> large_pages_[nr_classes - nr_slab_classes] = {};
     std::size_t large_bytes_ = 0; ///< of those, at least; the owner's
     /// Given back to slabs since the last look at holes.  Also the drains of others add to it: that one
     /// of two at once is lost does no harm.

@@ -168,6 +168,11 @@ public:
     void validate() const;
 
 protected:
+    /// Pages of a slab, at least.
+    std::size_t slab_pages_min() const
+    {
+        return is_single() ? single_pages_max() : nr_pages(order_min_);
+    }
     kmem_cache_node* make_node(unsigned shard) const;
     unsigned choose_order(const pageset* pages, unsigned shard, unsigned nr_slabs) const;
     page* make_slab(pageset* pages, unsigned shard, unsigned nr_slabs) const;

@@ -117,10 +117,8 @@ bool program_cache::charge(std::size_t pages) const
     const std::size_t bytes = pages << page_shift;
     std::size_t charged = charged_.load(std::memory_order_relaxed);
     do {
-        if (bytes > limit_ || charged > limit_ - bytes) {
-            hit_limit_.store(true, std::memory_order_relaxed);
+        if (bytes > limit_ || charged > limit_ - bytes)
             return false;
-        }
     } while (!charged_.compare_exchange_weak(charged, charged + bytes, std::memory_order_relaxed));
     return true;
 }
@@ -130,9 +128,10 @@ void program_cache::uncharge(std::size_t pages) const
     charged_.fetch_sub(pages << page_shift, std::memory_order_relaxed);
 }
 
-bool program_cache::hit_limit() const
+bool program_cache::is_at_limit() const
 {
-    return hit_limit_.exchange(false, std::memory_order_relaxed);
+    const std::size_t least = slab_pages_min() << page_shift;
+    return least > limit_ || charged_.load(std::memory_order_relaxed) > limit_ - least;
 }
 
 // --- slabs -------------------------------------------------------------------------------------

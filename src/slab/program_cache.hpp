@@ -73,8 +73,8 @@ public:
     /// Takes pages for a slab out of the limit; false when it is reached.
     bool charge(std::size_t pages) const;
     void uncharge(std::size_t pages) const;
-    /// Has charge() failed since the last call?
-    bool hit_limit() const;
+    /// Is there no room for another slab, be it the smallest?
+    bool is_at_limit() const;
 
     /// Objects that are neither in a slab's bitmap nor in a barn.  The caller knows what threads have.
     std::size_t nr_out() const;
@@ -106,7 +106,6 @@ private:
     void* user_data_;
     std::size_t limit_;
     mutable std::atomic<std::size_t> charged_{0};
-    mutable std::atomic<bool> hit_limit_{false};
     unsigned slot_;
     bool may_merge_;
 };
