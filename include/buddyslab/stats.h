@@ -21,7 +21,7 @@ struct bsl_stats
     size_t returned;    /* given back since the start */
     size_t returned_calls; /* system calls that took */
 
-    /* in use by the program; objects count at the size of their class */
+    /* in use by the program; objects count at the size of their class, above 32 KiB in whole pages */
     size_t in_use;
     size_t in_use_peak;  /* the most that ever was, or more: see docs/compatibility.md */
     size_t nr_objects;   /* up to 4 MiB */
