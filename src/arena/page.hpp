@@ -63,7 +63,8 @@ struct alignas(64) page
     union
     {
         /// Slab: a set bit is a free object.  Object i of the slab is bit i % 256 of its page
-        /// i / 256, wherever the object itself lies.  Lock: the node's.
+        /// i / 256, wherever the object itself lies.  Lock: the node's.  A slab of one object needs one
+        /// bit: what the other words say of it stands in slab/kmem_cache.hpp.
         std::uint64_t free_objects[objects_per_page_max / 64];
 
         /// Run, frame: how many pages it has.

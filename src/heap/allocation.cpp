@@ -80,7 +80,7 @@ format_sink& name_window(format_sink& line, const vm_area& window)
 {
     const auto* address = static_cast<const char*>(p);
     for (std::size_t number = address_to_pfn(p) % pages_per_pageblock + 1; number-- > 0;) {
-        page& head = block.mem_map[number];
+        const page& head = block.mem_map[number];
         if (head.state == page_state::run &&
             address < head.start + (head.nr_run_pages << page_shift))
             report_inside_run(call, p, head);

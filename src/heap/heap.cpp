@@ -98,7 +98,7 @@ void* alloc_large(const kmem_cache& cache, single_request wanted, bool& zeros)
         mutex_guard guard(direct_lock);
         return cache.refill_single(current_shard(), wanted, zeros);
     });
-    keep_balance_after_alloc(this_thread.heap);
+    keep_balance_after_alloc(this_thread.heap); // pages always moved
     return object;
 }
 

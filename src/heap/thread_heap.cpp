@@ -147,7 +147,6 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 void* thread_heap::alloc_single(const kmem_cache& cache, single_request wanted, bool& zeros)
 {
     mutex_guard guard(lock);
-    has_moved_ = true;
     if (large_bytes_ != 0 && wanted.fit == run_fit::tight &&
         zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
         give_up_large();

@@ -251,7 +251,8 @@ object_position locate(const void* address, const page& of_address);
 /// The same of an object that is known.
 object_position position_of(page& head, unsigned index);
 
-/// Is the object free in its slab, or parked?  Objects in sheaves are not.  Takes the node's lock.
+/// Is the object free in its slab, or parked?  Objects in sheaves are not.  Takes the node's lock,
+/// but for an object that has a slab of its own.
 bool is_free(const object_position& at);
 
 /// Words of free_objects that say something else where the slab has one object, and needs one bit.

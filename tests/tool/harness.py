@@ -282,7 +282,7 @@ def check_books(report):
         if cache["size"] <= 32768:
             assert objects * cache["size"] <= cache["bytes"], cache
         else:  # a slab each, of as many pages as it needs
-            assert objects <= cache["slabs"], cache
+            assert objects == cache["slabs"], cache
             assert cache["bytes"] <= cache["slabs"] * cache["size"], cache
 
 

@@ -44,12 +44,12 @@ void check_sums(const heap_totals& t)
     std::size_t slab_pages = 0;
     for (unsigned c = 1; c < nr_classes; ++c) {
         objects += t.of_class[c].nr_in_use;
-        bytes += t.of_class[c].in_use_bytes;
+        const class_totals& of = t.of_class[c];
+        bytes += of.in_use_bytes;
         if (c < nr_slab_classes)
-            CHECK(t.of_class[c].in_use_bytes == t.of_class[c].nr_in_use * class_size(c));
+            CHECK(of.in_use_bytes == of.nr_in_use * class_size(c));
         else
-            CHECK(t.of_class[c].in_use_bytes + t.of_class[c].cached_bytes == t.of_class[c].nr_pages
-                                                                                 << page_shift);
+            CHECK(of.in_use_bytes + of.cached_bytes == of.nr_pages << page_shift);
         cached += t.of_class[c].nr_cached;
         slab_pages += t.of_class[c].nr_pages;
     }
