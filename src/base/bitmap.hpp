@@ -99,10 +99,13 @@ public:
         std::size_t step = 1;
         for (std::size_t so_far = 1; so_far < length; so_far += step) {
             step = length - so_far < so_far ? length - so_far : so_far;
-            step = step < 63 ? step : 63; // within a word and the next
-            for (std::size_t w = 0; w + 1 < nr_words; ++w)
-                words_[w] &= words_[w] >> step | words_[w + 1] << (64 - step);
-            words_[nr_words - 1] &= words_[nr_words - 1] >> step;
+            const std::size_t words = step / 64;
+            const std::size_t bits = step % 64;
+            for (std::size_t w = 0; w < nr_words; ++w) {
+                const std::uint64_t low = w + words < nr_words ? words_[w + words] : 0;
+                const std::uint64_t high = w + words + 1 < nr_words ? words_[w + words + 1] : 0;
+                words_[w] &= bits == 0 ? low : low >> bits | high << (64 - bits);
+            }
         }
     }
 
