@@ -47,8 +47,10 @@ set(BUDDYSLAB_OFTEN_SOURCES
     # heap: the meaning of malloc
     src/heap/allocation.cpp
     src/heap/boot.cpp
+    src/heap/calls.cpp
     src/heap/early.cpp
     src/heap/heap.cpp
+    src/heap/realloc.cpp
     src/heap/registry.cpp
     src/heap/room.cpp
     src/heap/thread_drain.cpp

@@ -143,6 +143,9 @@ allocation resolve(const void* p, const char* call)
         return {allocation_kind::object, size_class, class_size(size_class), nullptr, nullptr};
 
     const address_owner owner = owner_of(p);
+    if (page* head = single_object_at(owner.block, p); head != nullptr && !is_free(*head))
+        return {allocation_kind::object, all_caches[head->cache].size_class(),
+                single_pages(*head) << page_shift, head, nullptr};
     if (owner.window != nullptr) {
         if (p != owner.window->start)
             report_inside_window(call, p, *owner.window);

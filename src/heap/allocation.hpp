@@ -39,7 +39,7 @@ std::uint32_t heap_number_of(const allocation& what);
 /// In place while it fits and at least half of it stays in use, or there is nothing smaller.
 constexpr bool fits_well(std::size_t size, std::size_t room)
 {
-    return size <= room && (size > room / 2 || room == malloc_alignment);
+    return size <= room && (size >= room / 2 || room == malloc_alignment);
 }
 
 /// Makes `pages` pages of one block a run; returns their start.  `zeros`: none was ever touched.

@@ -76,27 +76,4 @@ void* malloc_atomic(std::size_t size) noexcept;
 /// Gives back to the system all that no program uses, but about `keep` bytes.  True if anything was.
 bool trim(std::size_t keep) noexcept;
 
-/// How often each entry point was called, if calls are counted (report=exit).
-struct call_counts
-{
-    std::size_t malloc;
-    std::size_t calloc;
-    std::size_t realloc;
-    std::size_t aligned;
-    std::size_t free;
-};
-call_counts counted_calls();
-
-/// Are they counted?
-bool counts_calls();
-
-/// What was asked for of each class since the start, if calls are counted: for the loss to rounding.
-struct class_requests
-{
-    std::atomic<std::size_t> nr;
-    std::atomic<std::size_t> bytes;
-    std::atomic<std::size_t> given; ///< bytes, after rounding
-};
-extern constinit class_requests requests[nr_classes];
-
 } // namespace bsl::heap

@@ -19,8 +19,9 @@
 #include "base/bitops.hpp"
 #include "buddy/reclaim.hpp"
 #include "buddy/zone_table.hpp"
-#include "heap/heap.hpp"
+#include "heap/calls.hpp"
 #include "heap/private_heap.hpp"
+#include "heap/thread_heap.hpp"
 #include "slab/program_cache.hpp"
 #include "vmalloc/vmalloc.hpp"
 

@@ -147,8 +147,7 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 void* thread_heap::alloc_single(const kmem_cache& cache, single_request wanted, bool& zeros)
 {
     mutex_guard guard(lock);
-    if (large_bytes_ != 0 && wanted.fit == run_fit::tight &&
-        zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
+    if (large_bytes_ != 0 && zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
         give_up_large();
     return cache.refill_single(current_shard(), wanted, zeros);
 }
@@ -357,7 +356,9 @@ page* take_kept(std::atomic<page*>& slot)
 
 void* thread_heap::take_large(unsigned size_class, std::size_t pages)
 {
-    if (large_bytes_of(size_class) < pages << page_shift)
+    const std::size_t kept = large_bytes_of(size_class) >> page_shift;
+    if (kept < pages ||
+        kept > pages + pages / 4) // the smallest of them differ in size by more than a class does
         return nullptr;
     page* head = take_kept(large_[size_class - nr_slab_classes]);
     if (head == nullptr)

@@ -1,7 +1,7 @@
 #include "proc/exit_report.hpp"
 
 #include "config/params.hpp"
-#include "heap/heap.hpp"
+#include "heap/calls.hpp"
 #include "host/console.hpp"
 #include "host/file.hpp"
 #include "host/signal.hpp"

@@ -83,8 +83,8 @@ inline unsigned kmem_cache::index_of(const page& head, const void* object) const
         list_head::remove(head.lru);
     const std::size_t pages = slab_pages(head);
     const std::size_t kept = home.nr_empty * pages;
-    if (head.nr_free != objects_in(head.order) ||
-        (kept + pages) << page_shift <= empty_slab_bytes_max)
+    const bool may_stay = !is_single() && (kept + pages) << page_shift <= empty_slab_bytes_max;
+    if (head.nr_free != objects_in(head.order) || may_stay)
         return list_by_fullness(home, head);
     forget_slab(home, head);
     home.nr_free -= head.nr_free;

@@ -22,12 +22,14 @@
 /// touched one by one as refills reach them.
 ///
 /// Objects above slab_size_max have a slab each, of as many pages as the request needs: such a cache's objects
-/// differ in size, and size() is the largest.  (Rounded up to their class they would leave pages in every block
+/// differ in size, and size() is the largest.  So have those that realloc made larger than grow_by_pages_from or left
+/// as large: they belong to the smallest such cache, and may have fewer pages than its size says.  (Rounded up to their class they would leave pages in every block
 /// that nobody ever touches, and what reuses the block would have to fault them in.)
 ///
 /// Locks: a node's lock guards its lists and the bitmaps of its slabs.  Pages are taken from and given
 /// to the pageset or zone with the node's lock released.
 
+#include "arena/mem_section.hpp"
 #include "arena/page.hpp"
 #include "base/counter.hpp"
 #include "base/cpu.hpp"
@@ -254,6 +256,8 @@ object_position position_of(page& head, unsigned index);
 /// Is the object free in its slab, or parked?  Objects in sheaves are not.  Takes the node's lock,
 /// but for an object that has a slab of its own.
 bool is_free(const object_position& at);
+/// The same of such an object, by its struct page.
+bool is_free(page& single);
 
 /// Words of free_objects that say something else where the slab has one object, and needs one bit.
 inline constexpr unsigned parked_word = 1;
@@ -277,9 +281,13 @@ inline void set_single_pages(page& head, std::size_t pages)
 bool park(page& head);
 void unpark(page& head);
 
-/// The struct page of an object that has a slab of its own and starts at this address; nullptr if
-/// there is none.
-page* single_object_at(const void* address);
+/// The struct page of an object that has a slab of its own and starts at this address of this pageblock, or of
+/// whichever it is in; nullptr if there is none.
+page* single_object_at(const pageblock* block, const void* address);
+inline page* single_object_at(const void* address)
+{
+    return single_object_at(owner_of(address).block, address);
+}
 
 /// Shards in use: one per processor, at most nr_shards_max; with several memory nodes a multiple of their
 /// number.

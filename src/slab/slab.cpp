@@ -152,7 +152,7 @@ void kmem_cache::free_slab(pageset* pages, page& head) const
     for (std::size_t i = 0; i < described; ++i)
         (&head)[i].state = page_state::free;
     zone& home = home_of(start);
-    if (pages != nullptr) {
+    if (pages != nullptr && !is_single()) { // a run need not be aligned
         pages->free(home, start, used);
         return;
     }
@@ -258,15 +258,19 @@ object_position position_of(page& head, unsigned index)
     return {&head, &cache, object, 0, index, true};
 }
 
+bool is_free(page& single)
+{
+    // The word is its alone, and nobody writes it while the program has the object.
+    std::atomic_ref<std::uint64_t> bit(single.free_objects[0]);
+    std::atomic_ref<std::uint64_t> parked(single.free_objects[parked_word]);
+    return (bit.load(std::memory_order_relaxed) & 1) != 0 ||
+           parked.load(std::memory_order_acquire) != 0;
+}
+
 bool is_free(const object_position& at)
 {
-    if (at.cache->is_single()) {
-        // The word is its alone, and nobody writes it while the program has the object.
-        std::atomic_ref<std::uint64_t> bit(at.head->free_objects[0]);
-        std::atomic_ref<std::uint64_t> parked(at.head->free_objects[parked_word]);
-        return (bit.load(std::memory_order_relaxed) & 1) != 0 ||
-               parked.load(std::memory_order_acquire) != 0;
-    }
+    if (at.cache->is_single())
+        return is_free(*at.head);
     // The bits of other objects in the same word change at any time.
     mutex_guard guard(at.cache->node(at.head->shard)->lock);
     return (bitmap_word(*at.head, at.index) & bit_in_word(at.index)) != 0;
@@ -284,9 +288,8 @@ void unpark(page& head)
         .store(0, std::memory_order_release);
 }
 
-page* single_object_at(const void* address)
+page* single_object_at(const pageblock* block, const void* address)
 {
-    const pageblock* block = owner_of(address).block;
     if (block == nullptr || block->mem_map == nullptr)
         return nullptr;
     page& p = page_of(*block, address);

@@ -66,25 +66,6 @@ TEST_CASE("a large object that a thread keeps serves a request of its class if i
     heap::free(again);
 }
 
-TEST_CASE("a large object that grows gets all pages of its class, one that shrinks gives back what "
-          "it can")
-{
-    drain_all_threads();
-    char* p = static_cast<char*>(heap::malloc(484 * kib));
-    const auto resize = [&p](std::size_t size) {
-        p = static_cast<char*>(heap::realloc(p, size, "test"));
-        return heap::usable_size(p, "test");
-    };
-    p[0] = 'a';
-    p[484 * kib - 1] = 'z';
-    CHECK(resize(484 * kib + 1) == 512 * kib);
-    CHECK((p[0] == 'a' && p[484 * kib - 1] == 'z'));
-    char* const before = p;
-    CHECK(resize(200 * kib + 1) == 204 * kib);
-    CHECK(p == before);
-    heap::free(p);
-}
-
 TEST_CASE("objects that nobody asks for give way when the heap grows, others stay")
 {
     constexpr std::size_t other_size = 1024;
