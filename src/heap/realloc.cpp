@@ -5,7 +5,9 @@
  *     size after            what grows                                what shrinks below half
  *     up to 8 KiB           copied, with an eighth to spare           copied
  *     up to 4 MiB           pages behind it, if they are free;        gives its last pages back;
- *                           else copied to where there are some       copied below 8 KiB
+ *                           else copied to where there are some,      copied below 8 KiB
+ *                           from 256 KiB on frames move into a
+ *                           window
  *     above                 frames move into a window                 the same
  *
  * So what grows large has a slab of its own early, and one that has shrunk keeps it: it may have any number
@@ -60,25 +62,26 @@ void* alloc_same_way(std::size_t size)
     return object != nullptr ? object : allocate(size, zeros);
 }
 
-/// A new place for what outgrows `old_size` bytes.
-void* alloc_to_grow(std::size_t size, std::size_t old_size)
+/// A new place for an object of `old_size` bytes, which grows or shrinks.
+void* alloc_instead(std::size_t old_size, std::size_t size)
 {
     bool zeros = false;
+    if (size <= old_size)
+        return alloc_same_way(size);
     if (size > grow_by_pages_from && size <= kmalloc_size_max)
         return alloc_large(single_cache_for(size), {pages_to_grow(size), run_fit::roomy}, zeros);
     // With an eighth to spare it is copied log(n) times, not n times.
-    const std::size_t wanted = old_size + old_size / 8;
-    return alloc_same_way(size < wanted ? wanted : size);
+    const std::size_t roomy = old_size + old_size / 8;
+    return alloc_same_way(size < roomy ? roomy : size);
 }
 
 /// Copies an object to a new place; `p` itself where it shrinks and there is no memory, nullptr where it grows.
 void* copy(void* p, std::size_t old_size, std::size_t size)
 {
-    const bool grows = size > old_size;
-    void* fresh = grows ? alloc_to_grow(size, old_size) : alloc_same_way(size);
+    void* fresh = alloc_instead(old_size, size);
     if (fresh == nullptr)
-        return grows ? out_of_memory() : p;
-    return std::memcpy(fresh, p, grows ? old_size : size);
+        return size > old_size ? out_of_memory() : p;
+    return std::memcpy(fresh, p, size < old_size ? size : old_size);
 }
 
 /// Can the object become so large, or so small, where it is?
@@ -95,10 +98,10 @@ bool resize_in_place(const allocation& old, std::size_t size)
     return from.resize_single(*old.head, single_cache_for(size), pages);
 }
 
-/// A large object that outgrows the largest class: its frames move into a window, its bytes do not.
+/// A large object that outgrows its place: its frames move into a window, its bytes do not.
 void* move_into_window(void* p, const allocation& old, std::size_t size)
 {
-    if (old.kind != allocation_kind::object || old.size < move_frames_from)
+    if (old.size < move_frames_from)
         return nullptr;
     void* window = vmalloc_from_run(static_cast<char*>(p), old.size, size);
     if (window != nullptr)
@@ -109,12 +112,17 @@ void* move_into_window(void* p, const allocation& old, std::size_t size)
 /// Without touching a byte: the object's new address, or nullptr.
 void* resize(void* p, const allocation& old, std::size_t size)
 {
-    if (size <= kmalloc_size_max)
-        return old.kind == allocation_kind::object && resize_in_place(old, size) ? p : nullptr;
-    if (old.kind != allocation_kind::window)
-        return move_into_window(p, old, size);
-    drop_guard(*old.window);
-    return vrealloc(*old.window, size);
+    if (old.kind == allocation_kind::window) {
+        if (size < move_frames_from)
+            return nullptr;
+        drop_guard(*old.window);
+        return vrealloc(*old.window, size);
+    }
+    if (old.kind != allocation_kind::object)
+        return nullptr;
+    if (size <= kmalloc_size_max && resize_in_place(old, size))
+        return p;
+    return size > old.size ? move_into_window(p, old, size) : nullptr;
 }
 
 /// Between classes with many objects a slab: hits all the way.

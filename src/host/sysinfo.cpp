@@ -47,6 +47,13 @@ std::size_t address_space_limit()
     return static_cast<std::size_t>(limit.rlim_cur);
 }
 
+bool is_memory_limited()
+{
+    rlimit data{};
+    return address_space_limit() != SIZE_MAX ||
+           (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY);
+}
+
 bool read_file(const char* path, char* text, std::size_t size)
 {
     const int saved = errno;

@@ -135,16 +135,28 @@ void cut_off(vm_area& area, std::size_t size)
     area.reserved = area.committed = area.size = area.lent_end;
 }
 
-/// Sends the frames at `from` home and frees their pages.  `from` is unmapped.
-void return_frames(char* home, char* from, std::size_t size)
+/// What becomes of the addresses that frames leave.
+enum class leave
+{
+    unmapped,
+    empty
+};
+
+/// Sends the frames at `from` home and frees their pages.
+void return_frames(char* home, char* from, std::size_t size, leave how)
 {
     pageblock& of = pageblock_of(home);
     const std::size_t first = page_number(of, home);
     const std::size_t pages = size >> page_shift;
-    if (host::move_mapping(from, home, size)) {
+    const bool moved = how == leave::empty ? host::move_frames(from, home, size)
+                                           : host::move_mapping(from, home, size);
+    if (moved) {
         of.dirty.set(first, pages);
     } else {
-        host::unmap(from, size);
+        if (how == leave::empty)
+            host::discard(from, size);
+        else
+            host::unmap(from, size);
         if (!mend_home(home, size))
             return; // its pages stay taken: lost, but nobody's trap
         of.dirty.clear(first, pages);
@@ -229,11 +241,18 @@ bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)
     return is_whole;
 }
 
+void return_run(vm_area& area)
+{
+    return_frames(area.run, area.start, area.run_size, leave::empty);
+    area.run = nullptr;
+    area.run_size = 0;
+}
+
 void return_blocks(vm_area& area)
 {
     char* from = area.start;
     if (area.run != nullptr)
-        return_frames(area.run, from, area.run_size);
+        return_frames(area.run, from, area.run_size, leave::unmapped);
     from += area.run_size;
     list_for_each<page, &page::lru>(area.lent, [&from](page& record) {
         char* const home = record.start;
@@ -241,7 +260,7 @@ void return_blocks(vm_area& area)
         list_head::remove(record.lru);
         record.start = nullptr;
         record.nr_run_pages = 0;
-        return_frames(home, from, size);
+        return_frames(home, from, size, leave::unmapped);
         from += size;
     });
     VM_BUG_ON(from != area.start + area.lent_end);

@@ -41,6 +41,9 @@ bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks);
 /// Makes a home accessible that frames could not be moved to.  False: it is not ours any more.
 bool mend_home(char* home, std::size_t size);
 
+/// Sends the frames of [0, run_size) home and frees their pages.  The stretch stays mapped, empty.
+void return_run(vm_area& area);
+
 /// Sends all frames of a window home and frees their blocks.  [0, lent_end) is unmapped afterwards.
 void return_blocks(vm_area& area);
 

@@ -94,8 +94,7 @@ std::size_t nr_slots(std::size_t bytes)
 bool reserve_addresses(vm_area& area, std::size_t size, std::size_t alignment)
 {
     const std::size_t least = round_up(size, pageblock_size);
-    const bool is_limited = host::address_space_limit() != SIZE_MAX;
-    const std::size_t room = is_limited ? 0 : least < room_max ? least : room_max;
+    const std::size_t room = host::is_memory_limited() ? 0 : least < room_max ? least : room_max;
     for (std::size_t wanted : {least + room, least}) {
         area.start = static_cast<char*>(host::reserve_aligned(nullptr, wanted, alignment));
         area.reserved = wanted;
@@ -213,6 +212,24 @@ void set_seam(vm_area& area, std::size_t end)
         area.seams[area.nr_seams++] = end;
 }
 
+void remove_seams_below(vm_area& area, std::size_t end)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < area.nr_seams; ++i) {
+        if (area.seams[i] > end)
+            area.seams[kept++] = area.seams[i];
+    }
+    area.nr_seams = kept;
+}
+
+/// The first one: there is room for it, and it is below all others.
+void insert_seam(vm_area& area, std::size_t first)
+{
+    for (unsigned i = area.nr_seams++; i != 0; --i)
+        area.seams[i] = area.seams[i - 1];
+    area.seams[0] = first;
+}
+
 bool relocate(vm_area& area, std::size_t size)
 {
     if (area.nr_seams == nr_seams_max || (!has_one_piece(area) && !can_lend()))
@@ -247,6 +264,7 @@ bool relocate(vm_area& area, std::size_t size)
     area.reserved = next.reserved;
     area.committed = next.committed;
     area.size = size;
+    area.stale_end = 0; // it was left behind
     set_seam(area, used);
     return true;
 }
@@ -297,16 +315,34 @@ vm_area* make_vm_area_from(char* run, std::size_t old_size, std::size_t size)
         take_apart(*area);
         return nullptr;
     }
-    if (!move_to_window(run, area->start, old_size)) {
-        clear_owner(area->start, nr_slots(area->reserved));
-        unmap(area->start + old_size, area->reserved - old_size);
-        retire_descriptor(*area);
-        return nullptr;
+    return refill_vm_area_from(*area, run, old_size, size) ? area : nullptr;
+}
+
+bool refill_vm_area_from(vm_area& area, char* run, std::size_t old_size, std::size_t size)
+{
+    VM_BUG_ON(area.lent_end != 0 || area.committed < size);
+    if (!move_to_window(run, area.start, old_size)) {
+        clear_owner(area.start, nr_slots(area.reserved));
+        unmap(area.start + old_size, area.reserved - old_size);
+        retire_descriptor(area);
+        return false;
     }
-    area->run = run;
-    area->run_size = area->lent_end = old_size;
-    area->size = size;
-    return area;
+    area.run = run;
+    area.run_size = area.lent_end = old_size;
+    area.stale_end = area.size;
+    area.size = size;
+    remove_seams_below(area, old_size);
+    return true;
+}
+
+bool empty_run(vm_area& area)
+{
+    if (area.nr_lent != 0 || area.nr_seams == nr_seams_max)
+        return false;
+    insert_seam(area, area.run_size); // the stretch stays a VMA of its own
+    return_run(area);
+    area.lent_end = 0;
+    return true;
 }
 
 bool grow_vm_area(vm_area& area, std::size_t size)
@@ -326,9 +362,11 @@ bool grow_vm_area(vm_area& area, std::size_t size)
 
 void shrink_vm_area(vm_area& area, std::size_t size)
 {
-    if (!host::discard(area.start + size, area.size - size))
+    const std::size_t used_end = area.stale_end > area.size ? area.stale_end : area.size;
+    if (!host::discard(area.start + size, used_end - size))
         return; // locked in memory, for one
     area.size = size;
+    area.stale_end = 0;
 
     const std::size_t used = size > area.lent_end ? size : area.lent_end;
     const std::size_t keep = round_up(2 * used, pageblock_size);
@@ -355,6 +393,7 @@ void destroy_vm_area(vm_area& area)
 void validate(const vm_area& area)
 {
     VM_BUG_ON(area.size > area.committed || area.committed > area.reserved);
+    VM_BUG_ON(area.stale_end > area.committed);
     VM_BUG_ON(area.lent_end > area.committed || area.run_size > area.lent_end);
     VM_BUG_ON(reinterpret_cast<std::uintptr_t>(area.start) % pageblock_size != 0);
     VM_BUG_ON(area.reserved % pageblock_size != 0);

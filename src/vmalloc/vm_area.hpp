@@ -15,7 +15,7 @@
 /// Invariants of every window:
 ///     size <= committed <= reserved and lent_end <= committed
 ///     start and reserved are multiples of a pageblock: no slot of the section table is shared
-///     [size, committed) reads as zeros
+///     [size, committed) reads as zeros, but for [size, stale_end)
 ///     pages at home of [0, lent_end) are nobody's: taken from the zone, not resident
 ///
 /// The kernel merges two neighbouring VMAs only if their pages follow each other in the order they
@@ -51,6 +51,8 @@ struct vm_area
     std::size_t reserved;
     std::size_t committed;
     std::size_t size; ///< usable bytes
+    /// Of a live window: what another one before it has left lies below, where that is more than size.
+    std::size_t stale_end;
 
     char* run; ///< home of [0, run_size), nullptr without
     std::size_t run_size;
@@ -95,6 +97,14 @@ vm_area* make_vm_area(const vm_area_request& request);
 /// Builds a window around the frames of [run, run + old_size), whose home they leave.  nullptr: they
 /// are where they were.
 vm_area* make_vm_area_from(char* run, std::size_t old_size, std::size_t size);
+
+/// The same in a window without lent frames, of which `size` bytes are committed; it need not be empty.  False: the
+/// window is gone, the frames are where they were.
+bool refill_vm_area_from(vm_area& area, char* run, std::size_t old_size, std::size_t size);
+
+/// Sends the frames of its run home, and frees their pages; the window stays, without lent frames.  False: it has others,
+/// and is as it was.
+bool empty_run(vm_area& area);
 
 /// Makes the window larger, elsewhere if need be, without copying.  False: it is as before.
 bool grow_vm_area(vm_area& area, std::size_t size);

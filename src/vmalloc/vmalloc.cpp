@@ -4,6 +4,7 @@
 #include "base/probe.hpp"
 #include "buddy/zone_table.hpp"
 #include "config/params.hpp"
+#include "host/sysinfo.hpp"
 #include "host/vm.hpp"
 #include "vmalloc/adjacent.hpp"
 #include "vmalloc/lending.hpp"
@@ -37,6 +38,9 @@ constexpr std::size_t resident_part_min_zeroed = 2;
 
 /// The cache gives way once the heap has grown by this part of it.
 constexpr std::size_t growth_part = 2;
+
+/// An object that outgrows its place moves into a cached window that holds at most so many times as much.
+constexpr std::size_t stale_part_max = 4;
 
 /// Bounds the search, whatever small sizes windows were shrunk to.
 constexpr std::size_t cached_windows_max = 64;
@@ -121,6 +125,8 @@ void note_cached() BSL_TSA(requires_capability(vmalloc_lock))
 void insert_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
 {
     area.state = vm_area_state::cached;
+    area.size = area.stale_end > area.size ? area.stale_end : area.size;
+    area.stale_end = 0;
     cached_windows.insert_front(area.link);
     ++counts.cached;
     counts.cached_bytes += area.size;
@@ -136,6 +142,18 @@ void remove_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
     counts.cached_bytes -= area.size;
     counts.vmas -= nr_vmas(area);
     note_cached();
+}
+
+/// Into the cache, if it may stay there.  Is there too much in it now?
+bool put_away(vm_area& area, bool keep) BSL_TSA(requires_capability(vmalloc_lock))
+{
+    if (keep) {
+        insert_cached(area);
+    } else {
+        counts.returned_bytes += area.size > area.lent_end ? area.size - area.lent_end : 0;
+        ++counts.returned_calls;
+    }
+    return counts.cached_bytes > param.window_cache || counts.cached > cached_windows_max;
 }
 
 /// The largest cached window whose resident part is between the bounds and that `accept`s.
@@ -214,13 +232,36 @@ void* from_smaller(std::size_t size, std::size_t alignment, bool zeroed)
     return area->start;
 }
 
+std::size_t vmas_left()
+{
+    const std::size_t vmas = counts_of_vmalloc().vmas;
+    return vmas < vma_budget ? vma_budget - vmas : 0;
+}
+
 /// How many blocks may be lent to a new window; 0: not worth it.
 std::size_t blocks_to_lend(std::size_t size, bool zeroed)
 {
-    if (lendable_bytes() < least_resident(size, zeroed))
-        return 0;
-    const std::size_t vmas = counts_of_vmalloc().vmas;
-    return vmas < vma_budget ? vma_budget - vmas : 0;
+    return lendable_bytes() < least_resident(size, zeroed) ? 0 : vmas_left();
+}
+
+/// A cached window for an object that grows to `size` bytes.  What it holds behind them stays: for what is to come.
+vm_area* take_for_run(std::size_t size)
+{
+    mutex_guard guard(vmalloc_lock);
+    vm_area* area = find_cached(0, stale_part_max * size, [=](const vm_area& a) {
+        return a.lent_end == 0 && a.size <= kmalloc_size_max && a.committed >= size;
+    });
+    if (area != nullptr)
+        remove_cached(*area);
+    return area;
+}
+
+void* publish_again(vm_area& area)
+{
+    mutex_guard guard(vmalloc_lock);
+    insert_live(area);
+    ++counts.reused;
+    return area.start;
 }
 
 void* publish_new(vm_area& area)
@@ -273,9 +314,15 @@ void* vmalloc(std::size_t size, std::size_t alignment, bool zeroed)
 void* vmalloc_from_run(char* run, std::size_t old_size, std::size_t new_size)
 {
     VM_BUG_ON(!lockdep::holds_nothing());
-    if (new_size > window_size_max)
+    if (new_size > window_size_max || vmas_left() == 0)
         return nullptr;
+    if (new_size <= kmalloc_size_max && host::is_memory_limited())
+        return nullptr; // it would take a multiple of its size
     new_size = round_up(new_size, host::page_size());
+    if (vm_area* area = take_for_run(new_size)) {
+        if (refill_vm_area_from(*area, run, old_size, new_size))
+            return publish_again(*area);
+    }
     vm_area* area = make_vm_area_from(run, old_size, new_size);
     if (area == nullptr && release_windows(0) != 0)
         area = make_vm_area_from(run, old_size, new_size);
@@ -295,6 +342,7 @@ vfree_result vfree(vm_area& area, void* p)
     VM_BUG_ON(!lockdep::holds_nothing());
     bool keep = false;
     bool is_over = false;
+    bool was_object = false; // of the zone; its frames are of more use there
     {
         settled_guard guard(area);
         if (area.state != vm_area_state::live)
@@ -303,13 +351,14 @@ vfree_result vfree(vm_area& area, void* p)
             return vfree_result::not_start;
         remove_live(area);
         keep = area.size <= param.window_cache;
-        if (keep)
-            insert_cached(area);
-        is_over = counts.cached_bytes > param.window_cache || counts.cached > cached_windows_max;
-        if (!keep) {
-            counts.returned_bytes += area.size > area.lent_end ? area.size - area.lent_end : 0;
-            ++counts.returned_calls;
-        }
+        was_object = area.run != nullptr && area.size <= kmalloc_size_max;
+        if (!was_object)
+            is_over = put_away(area, keep);
+    }
+    if (was_object) {
+        keep = keep && empty_run(area);
+        mutex_guard guard(vmalloc_lock);
+        is_over = put_away(area, keep);
     }
     BSL_PROBE2(window_free, p, keep);
     if (!keep)

@@ -11,7 +11,9 @@
 ///     5. adjacent free pageblocks of the arenas, in place                 where the system refuses
 ///
 /// vfree() puts the window into the cache, which is bounded by param.window_cache; the oldest windows
-/// leave it first.  What leaves it goes home or to the system.
+/// leave it first.  What leaves it goes home or to the system.  Of a window that an object has grown into
+/// (vmalloc_from_run()) and that is no larger than the largest object, the object's frames go home at once; the
+/// rest stays in the cache for the next such object.
 ///
 /// Lock: vmalloc_lock guards the lists, the counts and every window's state.  A thread that needs a
 /// window for itself makes its state busy, releases the lock, works, and takes the lock again to

@@ -36,6 +36,22 @@ TEST_CASE("the limit of addresses is seen")
     CHECK(result.succeeded());
 }
 
+TEST_CASE("limits of addresses and of data are seen")
+{
+    CHECK_FALSE(host::is_memory_limited());
+    for (const auto which : {RLIMIT_AS, RLIMIT_DATA}) {
+        const child_result result = in_child([which] {
+            rlimit limit{};
+            getrlimit(which, &limit);
+            limit.rlim_cur = std::size_t{1} << 45;
+            if (setrlimit(which, &limit) != 0)
+                _exit(2);
+            _exit(!host::is_memory_limited());
+        });
+        CHECK(result.succeeded());
+    }
+}
+
 TEST_CASE("the clock goes forward in milliseconds")
 {
     const std::uint64_t before = host::coarse_milliseconds();

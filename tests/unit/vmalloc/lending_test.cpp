@@ -4,6 +4,7 @@
 #include "unit/vmalloc/memory.hpp"
 
 #include <catch2/catch.hpp>
+#include <sys/resource.h>
 
 using namespace bsl;
 using namespace test;
@@ -196,6 +197,127 @@ TEST_CASE("a run of pages becomes a window without being copied")
     validate_everything();
 }
 
+namespace
+{
+
+constexpr std::size_t old_size = 300 * kib;
+
+/// What an object of that size leaves when it grows to `size` bytes: a window with its contents.
+char* grow_object(std::size_t size, std::uint64_t seed)
+{
+    char* run = nullptr;
+    {
+        mutex_guard guard(zone_normal.lock);
+        run = zone_normal.alloc_run(old_size >> page_shift, run_fit::tight);
+    }
+    fill(run, old_size, seed);
+    char* p = static_cast<char*>(vmalloc_from_run(run, old_size, size));
+    REQUIRE(p != nullptr);
+    CHECK(has_pattern(p, old_size, seed));
+    CHECK(usable_size(window_of(p)) == size);
+    fill(p, size, seed + 1);
+    validate_everything();
+    return p;
+}
+
+} // namespace
+
+TEST_CASE(
+    "the window of an object that has grown waits for the next one, without the object's frames")
+{
+    prepare();
+    char* p = grow_object(mib, 1);
+    const std::size_t free_before = free_pages();
+    CHECK(vfree(window_of(p), p) == vfree_result::freed);
+    CHECK(free_pages() == free_before + (old_size >> page_shift)); // at home
+    CHECK(resident_pages(p, old_size) == 0);
+    CHECK(resident_pages(p, mib) == (mib - old_size) >> page_shift);
+    CHECK(counts_of_vmalloc().cached == 1);
+    validate_everything();
+
+    SECTION("it serves the next object, again and again")
+    {
+        for (std::uint64_t seed = 10; seed < 20; ++seed) {
+            char* next = grow_object(400 * kib, seed);
+            CHECK(next == p);
+            CHECK(resident_pages(p, mib) == mib >> page_shift);
+            next = static_cast<char*>(vrealloc(window_of(p), 700 * kib));
+            CHECK(next == p);
+            CHECK(has_pattern(p, 400 * kib, seed + 1));
+            CHECK(vfree(window_of(p), p) == vfree_result::freed);
+            CHECK(counts_of_vmalloc().cached_bytes == mib);
+            validate_everything();
+        }
+    }
+    SECTION("it does not serve one that would leave most of it unused")
+    {
+        char* next = grow_object(304 * kib, 10);
+        CHECK(next == p);
+        vfree(window_of(next), next);
+        next = static_cast<char*>(vmalloc_from_run(alloc_block(0), bytes_per_page, 200 * kib));
+        CHECK(next != p);
+        vfree(window_of(next), next);
+    }
+    validate_everything();
+    release_windows(0);
+    CHECK(counts_of_vmalloc().vmas == 0);
+}
+
+TEST_CASE("what an object has left in its window is nobody's surprise")
+{
+    prepare();
+    char* p = grow_object(mib, 1);
+    vfree(window_of(p), p);
+
+    SECTION("not where zeros are asked for")
+    {
+        char* next = grow_object(400 * kib, 10);
+        CHECK(next == p);
+        CHECK(vfree(window_of(p), p) == vfree_result::freed);
+        char* zeros = static_cast<char*>(vmalloc(4200 * kib, 16, true));
+        CHECK(is_zero(zeros, 4200 * kib));
+        vfree(window_of(zeros), zeros);
+    }
+    SECTION("not in what shrinks")
+    {
+        char* next = grow_object(900 * kib, 10);
+        CHECK(next == p);
+        CHECK(vshrink(window_of(p), 400 * kib));
+        CHECK(resident_pages(p, mib) == 400 * kib >> page_shift);
+        CHECK(has_pattern(p, 400 * kib, 11));
+        validate_everything();
+        vfree(window_of(p), p);
+    }
+    SECTION("not in what grows to many times its size, and moves")
+    {
+        char* next = grow_object(400 * kib, 10);
+        CHECK(next == p);
+        next = static_cast<char*>(vrealloc(window_of(p), 100 * mib));
+        REQUIRE(next != nullptr);
+        CHECK(has_pattern(next, 400 * kib, 11));
+        CHECK(is_zero(next + 400 * kib, 99 * mib));
+        validate_everything();
+        vfree(window_of(next), next);
+    }
+    validate_everything();
+    release_windows(0);
+    CHECK(counts_of_vmalloc().vmas == 0);
+    validate_everything();
+}
+
+TEST_CASE("under a limit an object does not get a window that takes more than the object does")
+{
+    const int status = in_child([] {
+        rlimit limit{};
+        getrlimit(RLIMIT_AS, &limit);
+        limit.rlim_cur = std::size_t{1} << 45;
+        if (setrlimit(RLIMIT_AS, &limit) != 0)
+            return 2;
+        return vmalloc_from_run(alloc_block(0), bytes_per_page, mib) == nullptr ? 0 : 1;
+    });
+    CHECK(status == 0);
+}
+
 /// The kernel moves nothing that starts with a hole.
 void make_immovable(char* start)
 {
@@ -276,6 +398,25 @@ TEST_CASE("frames that cannot go home leave an accessible, empty home")
     }
     CHECK(nr_clean == 1);
     CHECK(free_pages() == free_before);
+}
+
+TEST_CASE("frames of an object that has grown and that cannot go home leave an empty home, too")
+{
+    prepare();
+    char* p = grow_object(mib, 1);
+    char* const home = window_of(p).run;
+    const std::size_t free_before = free_pages();
+    make_immovable(p);
+    CHECK(vfree(window_of(p), p) == vfree_result::freed);
+    make_movable(p);
+    CHECK(free_pages() == free_before + (old_size >> page_shift));
+    CHECK(resident_pages(home, old_size) == 0);
+    std::memset(home, 1, old_size);
+    CHECK(resident_pages(p, old_size) == 0);
+    CHECK(grow_object(400 * kib, 10) == p);
+    vfree(window_of(p), p);
+    release_windows(0);
+    validate_everything();
 }
 
 TEST_CASE("a window one of whose pieces does not move stays where it is")
