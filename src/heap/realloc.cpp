@@ -51,28 +51,23 @@ std::size_t pages_to_grow(std::size_t size)
     return size > slab_size_max || some > most ? most : some;
 }
 
-/// As malloc() does it, uncounted.
-void* alloc_same_way(std::size_t size)
+/// How much to ask for, up to grow_by_pages_from: with an eighth to spare an object is copied log(n) times, not n
+/// times.
+std::size_t with_spare(std::size_t size, std::size_t old_size)
 {
-    bool zeros = false;
-    if (size > slab_size_max)
-        return allocate(size, zeros);
-    // There are bins where there are objects.
-    void* object = this_thread.bins->of_class[class_of(size)].pop();
-    return object != nullptr ? object : allocate(size, zeros);
+    const std::size_t roomy = old_size + old_size / 8;
+    return size < roomy ? roomy : size;
 }
 
-/// A new place for an object of `old_size` bytes, which grows or shrinks.
+/// A new place for an object of `old_size` bytes.
 void* alloc_instead(std::size_t old_size, std::size_t size)
 {
     bool zeros = false;
     if (size <= old_size)
-        return alloc_same_way(size);
+        return allocate(size, zeros);
     if (size > grow_by_pages_from && size <= kmalloc_size_max)
         return alloc_large(single_cache_for(size), {pages_to_grow(size), run_fit::roomy}, zeros);
-    // With an eighth to spare it is copied log(n) times, not n times.
-    const std::size_t roomy = old_size + old_size / 8;
-    return alloc_same_way(size < roomy ? roomy : size);
+    return allocate(with_spare(size, old_size), zeros);
 }
 
 /// Copies an object to a new place; `p` itself where it shrinks and there is no memory, nullptr where it grows.
@@ -125,12 +120,26 @@ void* resize(void* p, const allocation& old, std::size_t size)
     return size > old.size ? move_into_window(p, old, size) : nullptr;
 }
 
-/// Between classes with many objects a slab: hits all the way.
-[[gnu::noinline]] void* realloc_small(void* p, std::size_t size, std::size_t old_size)
+[[gnu::noinline]] void* move_small(void* p, std::size_t size, std::size_t old_size)
 {
     void* fresh = copy(p, old_size, size);
     if (fresh != nullptr && fresh != p)
         free(p);
+    return fresh;
+}
+
+/// Between classes with many objects a slab: hits all the way.
+[[gnu::noinline]] void* realloc_small(void* p, std::size_t size, std::size_t old_size)
+{
+    const bool grows = size > old_size;
+    const std::size_t wanted = grows ? with_spare(size, old_size) : size;
+    if (grows && wanted > grow_by_pages_from) [[unlikely]]
+        return move_small(p, size, old_size);
+    void* fresh = this_thread.bins->of_class[class_of(wanted)].pop();
+    if (fresh == nullptr) [[unlikely]]
+        return move_small(p, size, old_size);
+    std::memcpy(fresh, p, grows ? old_size : size);
+    free(p);
     return fresh;
 }
 
