@@ -182,8 +182,10 @@ void explain_object(target& of, const inquiry& about, const snapshot& heap, unsi
     line("slab",
          text("%#llx, %zu pages (order %u), %u objects, %u free, home shard %u", number(start),
               pages, unsigned{head.order}, objects, unsigned{head.nr_free}, unsigned{head.shard}));
-    line("cache",
-         cache.name + text(": objects of %zu bytes", cache.size) + other_names(heap, cache));
+    line("cache", cache.name +
+                      text(": objects of %s%zu bytes", cache.size > slab_size_max ? "up to " : "",
+                           cache.size) +
+                      other_names(heap, cache));
     if (!is_object)
         return;
     line("object", text("%zu, at %#llx", index, number(object)));

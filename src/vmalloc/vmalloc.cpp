@@ -54,15 +54,10 @@ vm_area* area_of(list_head* node)
     return list_entry<vm_area, &vm_area::link>(node);
 }
 
-std::size_t part_of(std::size_t size, std::size_t part)
-{
-    return size / part;
-}
-
 /// How much of a request resident frames must cover.
 std::size_t least_resident(std::size_t size, bool zeroed)
 {
-    return part_of(size, zeroed ? resident_part_min_zeroed : resident_part_min);
+    return size / (zeroed ? resident_part_min_zeroed : resident_part_min);
 }
 
 /// vmalloc_lock for a scope, at a moment at which nobody moves frames under this window.
@@ -117,7 +112,7 @@ void remove_live(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
 /// The cache has been of use, or has changed.
 void note_cached() BSL_TSA(requires_capability(vmalloc_lock))
 {
-    const std::size_t growth = part_of(counts.cached_bytes, growth_part) >> page_shift;
+    const std::size_t growth = counts.cached_bytes / growth_part >> page_shift;
     const std::size_t most = zone_normal.counts().nr_used() + growth;
     windows_stay_up_to.store(counts.cached == 0 ? SIZE_MAX : most, std::memory_order_relaxed);
 }
@@ -172,11 +167,6 @@ vm_area* find_cached(std::size_t at_least, std::size_t at_most, Accept accept)
     return best;
 }
 
-bool is_aligned(const vm_area& area, std::size_t alignment)
-{
-    return reinterpret_cast<std::uintptr_t>(area.start) % alignment == 0;
-}
-
 // --- the ways to serve a request ---------------------------------------------------------------
 
 void* from_cache(std::size_t size, std::size_t alignment, bool zeroed)
@@ -185,8 +175,9 @@ void* from_cache(std::size_t size, std::size_t alignment, bool zeroed)
     std::size_t dirty = 0;
     {
         mutex_guard guard(vmalloc_lock);
-        area = find_cached(0, size + part_of(size, slack_part), [=](const vm_area& a) {
-            return a.committed >= size && is_aligned(a, alignment);
+        area = find_cached(0, size + size / slack_part, [=](const vm_area& a) {
+            return a.committed >= size &&
+                   reinterpret_cast<std::uintptr_t>(a.start) % alignment == 0;
         });
         if (area == nullptr)
             return nullptr;
@@ -247,13 +238,20 @@ std::size_t blocks_to_lend(std::size_t size, bool zeroed)
 /// A cached window for an object that grows to `size` bytes.  What it holds behind them stays: for what is to come.
 vm_area* take_for_run(std::size_t size)
 {
+    vm_area* area = nullptr;
+    {
+        mutex_guard guard(vmalloc_lock);
+        area = find_cached(0, stale_part_max * size, [=](const vm_area& a) {
+            return a.lent_end == 0 && a.size <= kmalloc_size_max && a.reserved >= size;
+        });
+        if (area != nullptr)
+            remove_cached(*area);
+    }
+    if (area == nullptr || area->committed >= size || grow_vm_area(*area, size))
+        return area;
     mutex_guard guard(vmalloc_lock);
-    vm_area* area = find_cached(0, stale_part_max * size, [=](const vm_area& a) {
-        return a.lent_end == 0 && a.size <= kmalloc_size_max && a.committed >= size;
-    });
-    if (area != nullptr)
-        remove_cached(*area);
-    return area;
+    insert_cached(*area);
+    return nullptr;
 }
 
 void* publish_again(vm_area& area)
@@ -319,11 +317,10 @@ void* vmalloc_from_run(char* run, std::size_t old_size, std::size_t new_size)
     if (new_size <= kmalloc_size_max && host::is_memory_limited())
         return nullptr; // it would take a multiple of its size
     new_size = round_up(new_size, host::page_size());
-    if (vm_area* area = take_for_run(new_size)) {
-        if (refill_vm_area_from(*area, run, old_size, new_size))
-            return publish_again(*area);
-    }
-    vm_area* area = make_vm_area_from(run, old_size, new_size);
+    vm_area* area = take_for_run(new_size);
+    if (area != nullptr && refill_vm_area_from(*area, run, old_size, new_size))
+        return publish_again(*area);
+    area = make_vm_area_from(run, old_size, new_size);
     if (area == nullptr && release_windows(0) != 0)
         area = make_vm_area_from(run, old_size, new_size);
     return area == nullptr ? nullptr : publish_new(*area);
@@ -410,7 +407,7 @@ void* vrealloc(vm_area& area, std::size_t new_size)
     if (new_size > window_size_max)
         return nullptr;
     new_size = round_up(new_size == 0 ? 1 : new_size, host::page_size());
-    if (new_size <= area.size && area.size - new_size <= part_of(area.size, slack_part))
+    if (new_size <= area.size && area.size - new_size <= area.size / slack_part)
         return area.start;
     return resize(area, new_size);
 }

@@ -249,6 +249,12 @@ TEST_CASE(
             validate_everything();
         }
     }
+    SECTION("it serves a larger object, too")
+    {
+        char* next = grow_object(3 * mib, 10);
+        CHECK(next == p);
+        vfree(window_of(next), next);
+    }
     SECTION("it does not serve one that would leave most of it unused")
     {
         char* next = grow_object(304 * kib, 10);
