@@ -105,6 +105,11 @@ void check_pages_are_accounted_for()
     std::size_t pages = sum_of_threads().pages;
     for (const kmem_cache& cache : all_caches)
         pages += cache_sum(cache).pages;
+    for_each_window(
+        [](void* sum, const vm_area& area) {
+            *static_cast<std::size_t*>(sum) += area.lent_end >> page_shift;
+        },
+        &pages);
     std::size_t handed_out = 0;
     for_each_malloc_zone([&handed_out](zone& z) {
         mutex_guard guard(z.lock);

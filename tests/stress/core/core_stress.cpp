@@ -6,6 +6,7 @@
  *   threads=N   worker threads: each makes, resizes, frees and hands over objects
  *   sizes=few   a handful of classes, so that bins and barns are always in motion
  *   sizes=...   small, medium, large: up to 2 KiB, 600 KiB, 40 MiB; all: mostly small ones
+ *   sizes=runs  up to 200 KiB: as medium, but without windows
  *   exit        workers end after a moment, leaving full caches, and others take their places
  *   drain       a further thread calls drain_all_threads() all the time
  *   trim        a further thread calls trim(0) all the time
@@ -80,6 +81,8 @@ std::size_t random_size(generator& random)
     const std::size_t size = sizeof(header) + (std::size_t{random()} >> (random() % 24 + 7));
     if (std::strcmp(opt.sizes, "medium") == 0)
         return random() % 4 != 0 ? size % (600 * bsl::kib) + sizeof(header) : random() % 300000;
+    if (std::strcmp(opt.sizes, "runs") == 0)
+        return random() % 4 != 0 ? size % (200 * bsl::kib) + sizeof(header) : random() % 200000;
     if (std::strcmp(opt.sizes, "large") == 0)
         return random() % 4 != 0 ? random() % ((random() % 8 != 0 ? 14 : 40) * bsl::mib)
                                  : random() % 300000;
@@ -225,7 +228,7 @@ void be_child(unsigned long seed)
 {
     // What is on its way elsewhere at the fork is lost: between slabs and barns by a drain or the end
     // of a thread, and with a window.  Where there is none of these, no page may be missing.
-    if (!opt.drains && !opt.trims && !opt.exits && std::strcmp(opt.sizes, "medium") == 0)
+    if (!opt.drains && !opt.trims && !opt.exits && std::strcmp(opt.sizes, "runs") == 0)
         test::check_pages_are_accounted_for();
     worker mine(seed);
     for (unsigned round = 0; round < 3; ++round) {
