@@ -195,7 +195,7 @@ inline constexpr std::size_t extra_bound_part[] = {8, 4};
 inline constexpr unsigned stitch_order_min = 9;
 
 /// What realloc makes larger than this gets a slab of its own, where it can grow on without being copied.
-inline constexpr std::size_t grow_by_pages_from = 8 * kib;
+inline constexpr std::size_t grow_by_pages_from = 16 * kib;
 
 /// realloc moves the frames of an object of this size rather than its bytes.
 inline constexpr std::size_t move_frames_from = 256 * kib;

@@ -3,9 +3,9 @@
  * it is; and only then its bytes move, or, where they are many, its frames.
  *
  *     size after            what grows                                what shrinks below half
- *     up to 8 KiB           copied, with an eighth to spare           copied
+ *     up to 16 KiB          copied, with an eighth to spare           copied
  *     up to 4 MiB           pages behind it, if they are free;        gives its last pages back;
- *                           else copied to where there are some,      copied below 8 KiB
+ *                           else copied to where there are some,      copied below 16 KiB
  *                           from 256 KiB on frames move into a
  *                           window
  *     above                 frames move into a window                 the same

@@ -43,7 +43,7 @@ TEST_CASE("what realloc makes large grows on where it is")
     CHECK(holds(p, 4000, 1));
     char* const place = p;
     std::memset(p, 2, grow_by_pages_from + 1);
-    for (std::size_t size = 12 * kib; size <= 256 * kib; size += 4 * kib) {
+    for (std::size_t size = 20 * kib; size <= 256 * kib; size += 4 * kib) {
         p = resize(p, size);
         CHECK(p == place);
         CHECK(heap::usable_size(p, "test") >= size);
@@ -95,8 +95,7 @@ TEST_CASE("few pages that realloc took go back wherever they begin")
     drain_all_threads();
     const std::size_t before = nr_smallest_singles();
     std::vector<char*> objects;
-    for (std::size_t i = 0; i < 200;
-         ++i) { // 3 to 9 pages: 4 and 8 are sizes of blocks, but need not be aligned
+    for (std::size_t i = 0; i < 200; ++i) { // 5 to 10 pages: 8 are a block, but need not be aligned
         objects.push_back(resize(heap::malloc(4000), grow_by_pages_from + 1 + i * 1531 % 20000));
         std::memset(objects.back(), static_cast<int>(i), grow_by_pages_from);
     }
