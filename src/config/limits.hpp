@@ -61,6 +61,8 @@ inline constexpr std::size_t small_size_max = 1 * kib;
 inline constexpr unsigned steps_per_doubling = 8;
 inline constexpr std::size_t slab_size_max = 32 * kib; ///< above: a slab of one object
 inline constexpr std::size_t kmalloc_size_max = pageblock_size;
+/// What realloc makes larger than this gets a slab of its own, too, where it can grow on without being copied.
+inline constexpr std::size_t grow_by_pages_from = 16 * kib;
 
 inline constexpr unsigned nr_small_classes = small_size_max / malloc_alignment;
 inline constexpr unsigned nr_doublings = ilog2(kmalloc_size_max) - ilog2(small_size_max);
@@ -193,9 +195,6 @@ inline constexpr std::size_t extra_bound_part[] = {8, 4};
 
 /// Blocks stitched into a window are at least so large: 2 MiB, a page-table page each.
 inline constexpr unsigned stitch_order_min = 9;
-
-/// What realloc makes larger than this gets a slab of its own, where it can grow on without being copied.
-inline constexpr std::size_t grow_by_pages_from = 16 * kib;
 
 /// realloc moves the frames of an object of this size rather than its bytes.
 inline constexpr std::size_t move_frames_from = 256 * kib;

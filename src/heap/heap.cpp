@@ -43,34 +43,6 @@ void* alloc_class(unsigned size_class, bool& zeros)
     return object;
 }
 
-} // namespace
-
-void* out_of_memory()
-{
-    errno = ENOMEM;
-    return nullptr;
-}
-
-void* alloc_large(const kmem_cache& cache, single_request wanted, bool& zeros)
-{
-    zeros = false;
-    if (this_thread.heap != nullptr) {
-        if (void* kept = this_thread.heap->take_large(cache.size_class(), wanted.pages))
-            return kept;
-    }
-    void* object = with_room([&]() -> void* {
-        if (thread_heap* mine = this_thread_heap())
-            return mine->alloc_single(cache, wanted, zeros);
-        mutex_guard guard(direct_lock);
-        return cache.refill_single(current_shard(), wanted, zeros);
-    });
-    keep_balance_after_alloc(this_thread.heap); // pages always moved
-    return object;
-}
-
-namespace
-{
-
 /// Whole pages, aligned to 2^order pages: for alignments that no class has.
 void* alloc_run(std::size_t pages, unsigned order, bool& zeros)
 {
@@ -92,24 +64,6 @@ void free_run(page& head)
     head.state = page_state::free;
     home.free_run(head.start, head.nr_run_pages);
 }
-
-} // namespace
-
-void* allocate(std::size_t size, bool& zeros)
-{
-    if (size > kmalloc_size_max) {
-        zeros = false;
-        return alloc_window(size, bytes_per_page, false);
-    }
-    const unsigned size_class = class_of(size);
-    if (size_class < nr_slab_classes)
-        return alloc_class(size_class, zeros);
-    const std::size_t pages = div_round_up(size, bytes_per_page);
-    return alloc_large(kmalloc_cache(size_class), {pages, run_fit::tight}, zeros);
-}
-
-namespace
-{
 
 /// An object with a slab of its own, in use.
 void free_large(void* p, page& head, const char* call)
@@ -144,7 +98,61 @@ void free_object(void* p, unsigned size_class)
     keep_balance_after_free(mine, mine == nullptr || mine->has_moved());
 }
 
+void free_any(void* p, const char* call)
+{
+    if (p != nullptr)
+        free_allocation(p, resolve(p, call), call);
+}
+
+void* alloc_aligned(std::size_t alignment, std::size_t size)
+{
+    bool zeros = false;
+    if (size > kmalloc_size_max || alignment > pageblock_size)
+        return alloc_window(size, alignment, false);
+    if (alignment <= bytes_per_page)
+        return allocate(round_up(size + (size == 0), alignment), zeros); // class_of_aligned()
+    const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
+    const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
+    return alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
+}
+
 } // namespace
+
+void* out_of_memory()
+{
+    errno = ENOMEM;
+    return nullptr;
+}
+
+void* alloc_large(const kmem_cache& cache, single_request wanted, bool& zeros)
+{
+    zeros = false;
+    if (this_thread.heap != nullptr) {
+        if (void* kept = this_thread.heap->take_large(cache.size_class(), wanted.pages))
+            return kept;
+    }
+    void* object = with_room([&]() -> void* {
+        if (thread_heap* mine = this_thread_heap())
+            return mine->alloc_single(cache, wanted, zeros);
+        mutex_guard guard(direct_lock);
+        return cache.refill_single(current_shard(), wanted, zeros);
+    });
+    keep_balance_after_alloc(this_thread.heap); // pages always moved
+    return object;
+}
+
+void* allocate(std::size_t size, bool& zeros)
+{
+    if (size > kmalloc_size_max) {
+        zeros = false;
+        return alloc_window(size, bytes_per_page, false);
+    }
+    const unsigned size_class = class_of(size);
+    if (size_class < nr_slab_classes)
+        return alloc_class(size_class, zeros);
+    const std::size_t pages = div_round_up(size, bytes_per_page);
+    return alloc_large(kmalloc_cache(size_class), {pages, run_fit::tight}, zeros);
+}
 
 void free_allocation(void* p, const allocation& what, const char* call)
 {
@@ -173,29 +181,6 @@ void free_allocation(void* p, const allocation& what, const char* call)
         return keep_balance_after_free(this_thread.heap);
     }
 }
-
-namespace
-{
-
-void free_any(void* p, const char* call)
-{
-    if (p != nullptr)
-        free_allocation(p, resolve(p, call), call);
-}
-
-void* alloc_aligned(std::size_t alignment, std::size_t size)
-{
-    bool zeros = false;
-    if (size > kmalloc_size_max || alignment > pageblock_size)
-        return alloc_window(size, alignment, false);
-    if (alignment <= bytes_per_page)
-        return allocate(round_up(size + (size == 0), alignment), zeros); // class_of_aligned()
-    const std::size_t pages = size == 0 ? 1 : div_round_up(size, bytes_per_page);
-    const std::size_t span = pages << page_shift < alignment ? alignment : pages << page_shift;
-    return alloc_run(pages, ilog2_ceil(span) - page_shift, zeros);
-}
-
-} // namespace
 
 void* malloc_slow(std::size_t size) noexcept
 {

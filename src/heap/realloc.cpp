@@ -120,6 +120,7 @@ void* resize(void* p, const allocation& old, std::size_t size)
     return size > old.size ? move_into_window(p, old, size) : nullptr;
 }
 
+/// From a class with many objects a slab, where nothing of the new size is at hand.
 [[gnu::noinline]] void* move_small(void* p, std::size_t size, std::size_t old_size)
 {
     void* fresh = copy(p, old_size, size);
@@ -133,9 +134,9 @@ void* resize(void* p, const allocation& old, std::size_t size)
 {
     const bool grows = size > old_size;
     const std::size_t wanted = grows ? with_spare(size, old_size) : size;
-    if (grows && wanted > grow_by_pages_from) [[unlikely]]
-        return move_small(p, size, old_size);
-    void* fresh = this_thread.bins->of_class[class_of(wanted)].pop();
+    void* fresh = nullptr;
+    if (!grows || wanted <= grow_by_pages_from) [[likely]]
+        fresh = this_thread.bins->of_class[class_of(wanted)].pop();
     if (fresh == nullptr) [[unlikely]]
         return move_small(p, size, old_size);
     std::memcpy(fresh, p, grows ? old_size : size);
