@@ -20,7 +20,8 @@
 ///
 /// The kernel merges two neighbouring VMAs only if their pages follow each other in the order they
 /// were first touched at.  So each block with a home is a VMA, and a window that was moved has a seam
-/// where its new part begins.  The stretches between are called pieces; mremap takes one at a time.
+/// where its new part begins, one that waits for another object (empty_run()) where the stretch of the last
+/// one's frames ends.  The stretches between are called pieces; mremap takes one at a time.
 
 #include "arena/page.hpp"
 
@@ -39,7 +40,8 @@ enum class vm_area_state : std::uint8_t
     cached, ///< freed, frames in place; in the cache.  Whatever [0, size) held is still there
 };
 
-/// Each move at least doubles the window (where addresses allow): enough for every address there is.
+/// Each move at least doubles the window (where addresses allow): enough for every address there is.  Where
+/// objects of ever smaller sizes have left more, the window does not wait for another one.
 inline constexpr unsigned nr_seams_max = 32;
 
 /// Fields change only while the state is busy, and `size` of a live window by the thread whose window

@@ -48,12 +48,6 @@ mapped mapped_bytes()
     return {pages.all * unit, pages.data * unit};
 }
 
-bool limit_to(int resource, std::size_t bytes)
-{
-    const rlimit limit{bytes, bytes};
-    return setrlimit(static_cast<__rlimit_resource>(resource), &limit) == 0;
-}
-
 } // namespace
 
 TEST_CASE("a run of adjacent pageblocks, and the free tail behind it")

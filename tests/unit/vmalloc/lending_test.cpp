@@ -4,7 +4,6 @@
 #include "unit/vmalloc/memory.hpp"
 
 #include <catch2/catch.hpp>
-#include <sys/resource.h>
 
 using namespace bsl;
 using namespace test;
@@ -314,12 +313,11 @@ TEST_CASE("what an object has left in its window is nobody's surprise")
 TEST_CASE("under a limit an object does not get a window that takes more than the object does")
 {
     const int status = in_child([] {
-        rlimit limit{};
-        getrlimit(RLIMIT_AS, &limit);
-        limit.rlim_cur = std::size_t{1} << 45;
-        if (setrlimit(RLIMIT_AS, &limit) != 0)
+        if (vmalloc_from_run(alloc_block(0), bytes_per_page, mib) == nullptr)
+            return 1;
+        if (!limit_to(RLIMIT_AS, std::size_t{1} << 45))
             return 2;
-        return vmalloc_from_run(alloc_block(0), bytes_per_page, mib) == nullptr ? 0 : 1;
+        return vmalloc_from_run(alloc_block(0), bytes_per_page, mib) == nullptr ? 0 : 3;
     });
     CHECK(status == 0);
 }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -118,6 +119,12 @@ inline bool is_zero(const void* p, std::size_t size)
 inline bsl::vm_area& window_of(const void* p)
 {
     return *bsl::owner_of(p).window;
+}
+
+inline bool limit_to(int resource, std::size_t bytes)
+{
+    const rlimit limit{bytes, bytes};
+    return setrlimit(static_cast<__rlimit_resource>(resource), &limit) == 0;
 }
 
 /// The exit status of a child that runs `body`.
