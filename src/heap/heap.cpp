@@ -98,7 +98,21 @@ void free_object(void* p, unsigned size_class)
     keep_balance_after_free(mine, mine == nullptr || mine->has_moved());
 }
 
-void free_any(void* p, const char* call)
+/// Does a window start here that is of no private heap?  Perhaps it is free already: vfree() knows.
+bool starts_window(const void* p, const vm_area* window)
+{
+    return window != nullptr && window->start == p && window->heap == 0;
+}
+
+void free_window(void* p, vm_area& window, const char* call)
+{
+    drop_guard(window);
+    if (vfree(window, p) == vfree_result::already_free)
+        report_double_free_window(call, p, window);
+    keep_balance_after_free(this_thread.heap);
+}
+
+[[gnu::noinline]] void free_any(void* p, const char* call)
 {
     if (p != nullptr)
         free_allocation(p, resolve(p, call), call);
@@ -175,10 +189,7 @@ void free_allocation(void* p, const allocation& what, const char* call)
             report_free_page(call, p);
         return keep_balance_after_free(this_thread.heap);
     case allocation_kind::window:
-        drop_guard(*what.window);
-        if (vfree(*what.window, p) == vfree_result::already_free)
-            report_double_free_window(call, p, *what.window);
-        return keep_balance_after_free(this_thread.heap);
+        return free_window(p, *what.window, call);
     }
 }
 
@@ -212,9 +223,12 @@ void free_slow(void* p, std::size_t size_class) noexcept
         return;
     count(calls.free);
     if (is_malloc_class(static_cast<unsigned>(size_class)))
-        free_object(p, static_cast<unsigned>(size_class));
-    else if (page* head = single_object_at(p))
+        return free_object(p, static_cast<unsigned>(size_class));
+    const address_owner owner = owner_of(p);
+    if (page* head = single_object_at(owner.block, p))
         free_large(p, *head, "free");
+    else if (starts_window(p, owner.window))
+        free_window(p, *owner.window, "free");
     else
         free_any(p, "free");
 }

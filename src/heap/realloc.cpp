@@ -43,12 +43,11 @@ const kmem_cache& single_cache_for(std::size_t size)
     return kmalloc_cache(size <= slab_size_max ? nr_slab_classes : class_of(size));
 }
 
-/// What has grown will grow again: it gets all pages of its class at once, or some to spare.
-std::size_t pages_to_grow(std::size_t size)
+/// What has grown large will grow again: whole pages, with a quarter to spare.
+std::size_t room_to_grow(std::size_t size)
 {
-    const std::size_t most = single_cache_for(size).single_pages_max();
-    const std::size_t some = div_round_up(size + size / 4, bytes_per_page);
-    return size > slab_size_max || some > most ? most : some;
+    const std::size_t room = round_up(size + size / 4, bytes_per_page);
+    return room < kmalloc_size_max ? room : kmalloc_size_max;
 }
 
 /// How much to ask for, up to grow_by_pages_from: with an eighth to spare an object is copied log(n) times, not n
@@ -65,8 +64,10 @@ void* alloc_instead(std::size_t old_size, std::size_t size)
     bool zeros = false;
     if (size <= old_size)
         return allocate(size, zeros);
-    if (size > grow_by_pages_from && size <= kmalloc_size_max)
-        return alloc_large(single_cache_for(size), {pages_to_grow(size), run_fit::roomy}, zeros);
+    if (size > grow_by_pages_from && size <= kmalloc_size_max) {
+        const std::size_t room = room_to_grow(size);
+        return alloc_large(single_cache_for(room), {room >> page_shift, run_fit::roomy}, zeros);
+    }
     return allocate(with_spare(size, old_size), zeros);
 }
 
@@ -85,12 +86,14 @@ bool resize_in_place(const allocation& old, std::size_t size)
     const kmem_cache& from = kmalloc_cache(old.size_class);
     if (!from.is_single() || size <= grow_by_pages_from)
         return false;
-    const std::size_t pages =
-        size < old.size ? div_round_up(size, bytes_per_page) : pages_to_grow(size);
+    const auto resize_to = [&](std::size_t room) {
+        return from.resize_single(*old.head, single_cache_for(room), room >> page_shift);
+    };
     // Under the thread's lock, so that a fork does not meet the books half changed.
     thread_heap* mine = this_thread.heap;
     mutex_guard guard(mine != nullptr ? mine->lock : direct_lock);
-    return from.resize_single(*old.head, single_cache_for(size), pages);
+    return (size > old.size && resize_to(room_to_grow(size))) ||
+           resize_to(round_up(size, bytes_per_page));
 }
 
 /// A large object that outgrows its place: its frames move into a window, its bytes do not.
@@ -144,7 +147,7 @@ void* resize(void* p, const allocation& old, std::size_t size)
     return fresh;
 }
 
-[[gnu::noinline]] void* realloc_slow(void* p, std::size_t size, const char* call)
+[[gnu::noinline]] void* realloc_any(void* p, std::size_t size, const char* call)
 {
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_realloc(p, size);
@@ -171,6 +174,16 @@ void* resize(void* p, const allocation& old, std::size_t size)
     if (fresh != nullptr && fresh != p)
         free_allocation(p, old, call);
     return fresh;
+}
+
+/// What is large and grows step by step mostly has room for the step.
+[[gnu::noinline]] void* realloc_slow(void* p, std::size_t size, const char* call)
+{
+    page* single = single_object_at(p);
+    if (single == nullptr || !fits_well(size, single_pages(*single) << page_shift) ||
+        is_free(*single) || counts_calls())
+        return realloc_any(p, size, call);
+    return p;
 }
 
 } // namespace

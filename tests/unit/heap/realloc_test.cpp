@@ -53,8 +53,8 @@ TEST_CASE("what realloc makes large grows on where it is")
     heap::free(p);
 }
 
-TEST_CASE("a large object that grows gets all pages of its class, one that shrinks gives back what "
-          "it can")
+TEST_CASE(
+    "a large object that grows has a quarter to spare, one that shrinks gives back what it can")
 {
     drain_all_threads();
     char* p = static_cast<char*>(heap::malloc(484 * kib));
@@ -64,12 +64,37 @@ TEST_CASE("a large object that grows gets all pages of its class, one that shrin
     };
     p[0] = 'a';
     p[484 * kib - 1] = 'z';
-    CHECK(usable_after(484 * kib + 1) == 512 * kib);
+    CHECK(usable_after(484 * kib + 1) == 608 * kib);
     CHECK((p[0] == 'a' && p[484 * kib - 1] == 'z'));
     char* const before = p;
     CHECK(usable_after(200 * kib + 1) == 204 * kib);
     CHECK(p == before);
     heap::free(p);
+}
+
+TEST_CASE("where there is no room to spare, a large object grows by the pages that it needs")
+{
+    drain_all_threads();
+    const auto room_behind = [](const char* p) {
+        return pageblock_size - reinterpret_cast<std::uintptr_t>(p) % pageblock_size;
+    };
+    std::vector<char*> others;
+    char* last = nullptr;
+    while (last == nullptr && others.size() < 32) {
+        auto* p = static_cast<char*>(heap::malloc(1000 * kib));
+        const bool is_last = room_behind(p) >= 1004 * kib && room_behind(p) < 1250 * kib;
+        if (is_last)
+            last = p;
+        else
+            others.push_back(p);
+    }
+    for (char* p : others)
+        heap::free(p);
+    REQUIRE(last != nullptr);
+    drain_all_threads();
+    CHECK(resize(last, 1000 * kib + 1) == last);
+    CHECK(heap::usable_size(last, "test") == 1004 * kib);
+    heap::free(last);
 }
 
 TEST_CASE("what realloc makes less than half as large gives pages back where it is")
