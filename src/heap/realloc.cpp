@@ -176,9 +176,12 @@ void* resize(void* p, const allocation& old, std::size_t size)
     return fresh;
 }
 
-/// What is large and grows step by step mostly has room for the step.
+/// Many programs and languages allocate by realloc(nullptr, size), and what is large and grows step by step mostly has
+/// room for the step.
 [[gnu::noinline]] void* realloc_slow(void* p, std::size_t size, const char* call)
 {
+    if (p == nullptr && !counts_calls())
+        return malloc(size);
     page* single = single_object_at(p);
     if (single == nullptr || !fits_well(size, single_pages(*single) << page_shift) ||
         is_free(*single) || counts_calls())

@@ -170,7 +170,7 @@ sheaf* detach(bin& from);
 /// Objects in a sheaf that hangs in no bin.
 unsigned count(const sheaf& s);
 
-/// Puts `n` objects, ascending by address, into an empty sheaf so that they are popped in this order.
+/// Puts `n` objects into an empty sheaf so that they are popped in this order.
 void fill(sheaf& s, void* const* objects, unsigned n);
 
 /// Takes all objects out of a sheaf that hangs in no bin; returns how many.  It is empty afterwards,
