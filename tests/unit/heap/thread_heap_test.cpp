@@ -2,6 +2,7 @@
 #include "heap/registry.hpp"
 #include "slab/cache_table.hpp"
 
+#include <bitset>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <vector>
@@ -135,4 +136,18 @@ TEST_CASE("a thread keeps the sheaves that it emptied, until it is to give up wh
     this_thread_heap()->give_up_idle();
     CHECK(nr_sheaves_out() + nr_sheaves / 2 < full);
     free_all();
+}
+
+TEST_CASE("what comes first of each class is spread over the sets of a processor's cache")
+{
+    drain_all_threads();
+    std::bitset<bytes_per_page / cache_line_size> sets;
+    std::vector<void*> objects;
+    for (unsigned c = 1; c <= nr_small_classes; ++c) {
+        objects.push_back(heap::malloc(class_size(c)));
+        sets.set(reinterpret_cast<std::uintptr_t>(objects.back()) / cache_line_size % sets.size());
+    }
+    CHECK(sets.count() >= 24); // 40 of 64 are to be expected
+    for (void* object : objects)
+        heap::free(object);
 }
