@@ -174,6 +174,10 @@ sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
 namespace
 {
 
+/// Of a class with more slabs, what is in use lies spread anyway, and what is allocated in a row is often walked in a
+/// row: there the order of addresses is the better one.
+constexpr std::size_t few_slabs = 4;
+
 /// Objects of one slab, in address order, become a circle that begins somewhere else for each slab.  Slabs begin at
 /// multiples of a page, all of which share one set of a first-level cache of 32 KiB with 8 ways, and of most classes a
 /// program uses few objects at a time: were these the first ones of their slabs, they would evict each other.
@@ -214,7 +218,7 @@ void* thread_heap::refill(const kmem_cache& cache, bin& mine, page_use& use)
     void* objects[sheaf_capacity_max];
     pages_.set_bound(share_of(pageset_order_bytes_max));
     const unsigned n = cache.refill(&pages_, shard, objects, want, use);
-    if (n > 1)
+    if (n > 1 && cache.node(shard)->nr_slabs <= few_slabs)
         begin_anywhere(objects, n);
     if (spent != nullptr) {
         reset(*spent, room);
