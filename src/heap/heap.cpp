@@ -5,6 +5,7 @@
 #include "heap/heap.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/class_map.hpp"
 #include "buddy/reclaim.hpp"
 #include "buddy/zonelist.hpp"
 #include "heap/calls.hpp"
@@ -15,6 +16,7 @@
 #include "heap/room.hpp"
 #include "heap/shrinkers.hpp"
 #include "heap/windows.hpp"
+#include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
 #include "vmalloc/vmalloc.hpp"
@@ -311,6 +313,9 @@ void* aligned_alloc_quietly(std::size_t alignment, std::size_t size) noexcept
 
 std::size_t usable_size(const void* p, const char* call) noexcept
 {
+    const unsigned size_class = page_classes.lookup(p);
+    if (is_malloc_class(size_class) && !is_checked(size_class)) [[likely]]
+        return class_size(size_class);
     return p == nullptr ? 0 : resolve(p, call).size;
 }
 
