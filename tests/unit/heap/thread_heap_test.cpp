@@ -151,3 +151,25 @@ TEST_CASE("what comes first of each class is spread over the sets of a processor
     for (void* object : objects)
         heap::free(object);
 }
+
+TEST_CASE("what lies in a bin is handed out without a slow path, whatever asks for it")
+{
+    const auto nr_slow_paths = [](auto allocate) {
+        heap::free(allocate()); // now there is one
+        const unsigned before = this_thread.slow_paths;
+        for (int i = 0; i < 100; ++i)
+            heap::free(allocate());
+        return this_thread.slow_paths - before;
+    };
+    CHECK(nr_slow_paths([] { return heap::malloc(100); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::malloc(0); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::malloc(slab_size_max); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::calloc(10, 10); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::calloc(10, 300); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::aligned_alloc(64, 100); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::aligned_alloc(bytes_per_page, 100); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::realloc(nullptr, 100, "test"); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::realloc(heap::malloc(100), 300, "test"); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::realloc(heap::malloc(300), 100, "test"); }) == 0);
+    CHECK(nr_slow_paths([] { return heap::malloc(64 * kib); }) == 0);
+}
