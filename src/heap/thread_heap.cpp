@@ -169,11 +169,6 @@ sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
     return nullptr;
 }
 
-} // namespace
-
-namespace
-{
-
 /// Of a class with more slabs, what is in use lies spread anyway, and what is allocated in a row is often walked in a
 /// row: there the order of addresses is the better one.
 constexpr std::size_t few_slabs = 4;
@@ -183,8 +178,7 @@ constexpr std::size_t few_slabs = 4;
 /// program uses few objects at a time: were these the first ones of their slabs, they would evict each other.
 void begin_anywhere(void** objects, unsigned n)
 {
-    constexpr std::uint64_t golden_ratio =
-        0x9E3779B97F4A7C15; // in units of 2^-64: Fibonacci hashing
+    constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15; // of 2^64: Fibonacci hashing
     const std::uint64_t hash = address_to_pfn(objects[0]) * golden_ratio >> 40;
     std::rotate(objects, objects + hash % n, objects + n);
 }
