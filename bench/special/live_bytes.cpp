@@ -75,10 +75,13 @@ void* note(void* p, std::size_t size)
     if (p == nullptr || is_mapped_alone(p))
         return p;
     pthread_mutex_lock(&mutex);
-    if (table == nullptr)
-        table =
-            static_cast<entry*>(mmap(nullptr, nr_entries * sizeof(entry), PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (table == nullptr) {
+        void* const fresh = mmap(nullptr, nr_entries * sizeof(entry), PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (fresh == MAP_FAILED)
+            std::abort();
+        table = static_cast<entry*>(fresh);
+    }
     const std::size_t bytes = (size + unit - 1 + (size == 0)) / unit * unit;
     slot_of(reinterpret_cast<std::uintptr_t>(p), true) = {reinterpret_cast<std::uintptr_t>(p),
                                                           bytes};

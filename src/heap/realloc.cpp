@@ -152,7 +152,7 @@ void* resize(void* p, const allocation& old, std::size_t size)
     if (this_thread.bins == nullptr && is_early()) [[unlikely]]
         return early_realloc(p, size);
     count(calls.realloc, size);
-    if (p == nullptr) {
+    if (p == nullptr) { // and calls are counted: see realloc_slow()
         bool zeros = false;
         void* fresh = allocate(size, zeros);
         return fresh != nullptr ? fresh : out_of_memory();

@@ -169,10 +169,6 @@ sheaf* take_full(const kmem_cache& cache, unsigned shard, sheaf*& spent)
     return nullptr;
 }
 
-/// Of a class with more slabs, what is in use lies spread anyway, and what is allocated in a row is often walked in a
-/// row: there the order of addresses is the better one.
-constexpr std::size_t few_slabs = 4;
-
 /// Objects of one slab, in address order, become a circle that begins somewhere else for each slab.  Slabs begin at
 /// multiples of a page, all of which share one set of a first-level cache of 32 KiB with 8 ways, and of most classes a
 /// program uses few objects at a time: were these the first ones of their slabs, they would evict each other.
@@ -182,6 +178,10 @@ void begin_anywhere(void** objects, unsigned n)
     const std::uint64_t hash = address_to_pfn(objects[0]) * golden_ratio >> 40;
     std::rotate(objects, objects + hash % n, objects + n);
 }
+
+/// Of a class with more slabs, what is in use lies spread anyway, and what is allocated in a row is often walked in a
+/// row: there the order of addresses is the better one.
+constexpr std::size_t few_slabs = 4;
 
 } // namespace
 
