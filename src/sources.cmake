@@ -90,6 +90,7 @@ set(BUDDYSLAB_SELDOM_SOURCES
     src/vmalloc/lending.cpp
     src/vmalloc/vm_area.cpp
     src/vmalloc/vmalloc.cpp
+    src/vmalloc/window_lists.cpp
 
     # heap: forks, page frames, the program's caches and heaps
     src/heap/atomic.cpp

@@ -144,7 +144,7 @@ inline constexpr std::size_t bins_offset_in_thread_state = 0x20;
 
 /// Objects of the allocator itself; each struct proves that it fits.
 inline constexpr std::size_t thread_heap_size = 4 * kib + 640;
-inline constexpr std::size_t vm_area_size = 512;
+inline constexpr std::size_t vm_area_size = 768;
 
 /// Slabs in the list of a fuller quarter than theirs that one refill lists anew, at most.
 inline constexpr unsigned lists_anew_max = 8;

@@ -252,6 +252,16 @@ bool move_mapping(void* from, void* to, std::size_t size)
     return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
 }
 
+/// Whether it could grow in place: what reaches across a VMA's end is refused in another way than what has no room.
+bool is_one_mapping(void* address, std::size_t size)
+{
+    errno_guard keep;
+    if (mremap(address, size, size + page_size(), 0) == MAP_FAILED)
+        return errno == ENOMEM;
+    munmap(static_cast<char*>(address) + size, page_size());
+    return true;
+}
+
 bool name_mapping(void* address, std::size_t size, const char* name)
 {
     errno_guard keep;

@@ -75,6 +75,10 @@ bool move_frames(void* from, void* to, std::size_t size);
 /// As move_frames(), but the source is unmapped: works on every kernel.
 bool move_mapping(void* from, void* to, std::size_t size);
 
+/// Does all of [address, address + size) belong to one VMA, so that it can be moved by one call?  The program may have
+/// divided it, by madvise or mlock.
+bool is_one_mapping(void* address, std::size_t size);
+
 /// Says in /proc/PID/maps what a range is: [anon:name].  False where the kernel cannot (before 5.17, or
 /// built without).
 bool name_mapping(void* address, std::size_t size, const char* name);

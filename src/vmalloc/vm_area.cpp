@@ -25,7 +25,7 @@
 #include "host/vm.hpp"
 #include "slab/kmem_cache.hpp"
 #include "vmalloc/lending.hpp"
-#include "vmalloc/vmalloc.hpp"
+#include "vmalloc/window_lists.hpp"
 
 #include <cstring>
 #include <new>
@@ -132,6 +132,9 @@ void take_apart(vm_area& area)
     retire_descriptor(area);
 }
 
+/// Less is not worth a VMA and a call: 64 page faults.
+constexpr std::size_t least_piece = 256 * kib;
+
 // --- pieces ------------------------------------------------------------------------------------
 
 /// Calls fn(offset, size) for the pieces of [0, end) in order, until it returns false.
@@ -203,31 +206,41 @@ move_result move_pieces(vm_area& area, char* to, std::size_t end)
     return result;
 }
 
-/// Notes that what follows `end` was not moved with what lies before.
-void set_seam(vm_area& area, std::size_t end)
-{
-    while (area.nr_seams != 0 && area.seams[area.nr_seams - 1] >= end)
-        --area.nr_seams;
-    if (end > area.lent_end)
-        area.seams[area.nr_seams++] = end;
-}
-
-void remove_seams_below(vm_area& area, std::size_t end)
+/// Those in [first, last].
+void remove_seams(vm_area& area, std::size_t first, std::size_t last)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < area.nr_seams; ++i) {
-        if (area.seams[i] > end)
+        if (area.seams[i] < first || area.seams[i] > last)
             area.seams[kept++] = area.seams[i];
     }
     area.nr_seams = kept;
 }
 
-/// The first one: there is room for it, and it is below all others.
-void insert_seam(vm_area& area, std::size_t first)
+/// Notes that what follows `end` is another VMA than what lies before.  There is room for it, and none is there.
+void insert_seam(vm_area& area, std::size_t end)
 {
-    for (unsigned i = area.nr_seams++; i != 0; --i)
+    unsigned i = area.nr_seams++;
+    for (; i != 0 && area.seams[i - 1] > end; --i)
         area.seams[i] = area.seams[i - 1];
-    area.seams[0] = first;
+    area.seams[i] = end;
+}
+
+/// Where the last piece of [0, size) begins; lent_end: no memory without a home lies below it.
+std::size_t last_piece(const vm_area& area)
+{
+    std::size_t begin = area.lent_end;
+    for (unsigned i = 0; i < area.nr_seams && area.seams[i] < area.size; ++i)
+        begin = area.seams[i];
+    return begin;
+}
+
+/// [offset, offset + size) is not the window's any more.
+void cut_out(vm_area& area, std::size_t offset, std::size_t size)
+{
+    clear_owner(area.start, nr_slots(area.reserved));
+    unmap(area.start + offset + size, area.reserved - offset - size);
+    area.reserved = area.committed = area.size = offset;
 }
 
 bool relocate(vm_area& area, std::size_t size)
@@ -265,7 +278,9 @@ bool relocate(vm_area& area, std::size_t size)
     area.committed = next.committed;
     area.size = size;
     area.stale_end = 0; // it was left behind
-    set_seam(area, used);
+    remove_seams(area, used, SIZE_MAX);
+    if (used > area.lent_end)
+        insert_seam(area, used);
     return true;
 }
 
@@ -331,7 +346,7 @@ bool refill_vm_area_from(vm_area& area, char* run, std::size_t old_size, std::si
     area.run_size = area.lent_end = old_size;
     area.stale_end = area.size;
     area.size = size;
-    remove_seams_below(area, old_size);
+    remove_seams(area, 0, old_size);
     return true;
 }
 
@@ -360,6 +375,39 @@ bool grow_vm_area(vm_area& area, std::size_t size)
     return true;
 }
 
+bool can_take_frames(const vm_area& area, std::size_t filled)
+{
+    return filled + least_piece <= area.size && area.nr_seams < nr_joined_max && can_lend();
+}
+
+bool take_frames(vm_area& to, std::size_t& filled, vm_area& from)
+{
+    const std::size_t begin = last_piece(from);
+    const std::size_t most = from.size - begin;
+    if (most < least_piece) {
+        if (host::discard(from.start + begin, most))
+            from.size = begin;
+        return true;
+    }
+    const std::size_t size = most < to.size - filled ? most : to.size - filled;
+    char* const tail = from.start + from.size - size;
+    from.is_divided = !host::is_one_mapping(tail, size);
+    if (from.is_divided)
+        return true;
+    if (!move_to_window(tail, to.start + filled, size)) {
+        cut_out(to, filled, size);
+        return false;
+    }
+    from.size -= size;
+    remove_seams(to, filled, filled + size);
+    if (filled > to.lent_end)
+        insert_seam(to, filled);
+    filled += size;
+    if (filled < to.committed)
+        insert_seam(to, filled);
+    return true;
+}
+
 void shrink_vm_area(vm_area& area, std::size_t size)
 {
     const std::size_t used_end = area.stale_end > area.size ? area.stale_end : area.size;
@@ -380,8 +428,7 @@ void shrink_vm_area(vm_area& area, std::size_t size)
     }
     area.reserved = keep;
     area.committed = area.committed < keep ? area.committed : keep;
-    while (area.nr_seams != 0 && area.seams[area.nr_seams - 1] >= keep)
-        --area.nr_seams;
+    remove_seams(area, keep, SIZE_MAX);
 }
 
 void destroy_vm_area(vm_area& area)

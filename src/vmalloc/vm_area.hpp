@@ -8,7 +8,7 @@
 ///
 ///     frames with a home   page frames that were moved here by mremap: first the run of a large
 ///                          object that grew, then free resident blocks of the zone (lending.hpp)
-///     fresh                memory that the system gave to this window
+///     fresh                memory that the system gave to this window, or to one that was cached and gave it away
 ///     ahead                writable, but not in use
 ///     inaccessible         addresses to grow into, no memory
 ///
@@ -21,7 +21,7 @@
 /// The kernel merges two neighbouring VMAs only if their pages follow each other in the order they
 /// were first touched at.  So each block with a home is a VMA, and a window that was moved has a seam
 /// where its new part begins, one that waits for another object (empty_run()) where the stretch of the last
-/// one's frames ends.  The stretches between are called pieces; mremap takes one at a time.
+/// one's frames ends, one that was given frames (take_frames()) before and behind them.  The stretches between are called pieces; mremap takes one at a time.
 
 #include "arena/page.hpp"
 
@@ -40,9 +40,12 @@ enum class vm_area_state : std::uint8_t
     cached, ///< freed, frames in place; in the cache.  Whatever [0, size) held is still there
 };
 
-/// Each move at least doubles the window (where addresses allow): enough for every address there is.  Where
-/// objects of ever smaller sizes have left more, the window does not wait for another one.
-inline constexpr unsigned nr_seams_max = 32;
+/// Each move at least doubles the window (where addresses allow): half of them are enough for every address there
+/// is.  Where objects of ever smaller sizes have left more, the window does not wait for another one.
+inline constexpr unsigned nr_seams_max = 64;
+
+/// A window takes frames of others as long as it has fewer seams, and gets two at most each time.
+inline constexpr unsigned nr_joined_max = nr_seams_max / 2;
 
 /// Fields change only while the state is busy, and `size` of a live window by the thread whose window
 /// it is.  The state, `link`, and what others may read of a listed window: vmalloc_lock.
@@ -67,6 +70,7 @@ struct vm_area
 
     vm_area_state state;
     bool wants_huge_pages; ///< of its fresh part
+    bool is_divided;       ///< by the program: a piece is several VMAs
     bool has_guard;        ///< the last page of [0, size) is inaccessible (heap/windows.hpp)
 
     /// Number of the private heap that a live window belongs to, and its link there; 0: none.  Lock: that
@@ -110,6 +114,14 @@ bool empty_run(vm_area& area);
 
 /// Makes the window larger, elsewhere if need be, without copying.  False: it is as before.
 bool grow_vm_area(vm_area& area, std::size_t size);
+
+/// Is it worth the while to take frames of other windows for [filled, size)?
+bool can_take_frames(const vm_area& area, std::size_t filled);
+
+/// Moves the frames at the end of `from`, one piece of it at most, into [filled, to.size), and says how far that is
+/// filled then.  What `from` has lost reads as zeros, and lies behind its size; a piece that is too small is
+/// given to the system, and one that the program has divided stays.  False: `to` can only be destroyed.
+bool take_frames(vm_area& to, std::size_t& filled, vm_area& from);
 
 /// Gives the memory behind `size` to the system, and addresses if they are many.
 void shrink_vm_area(vm_area& area, std::size_t size);

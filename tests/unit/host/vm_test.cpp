@@ -120,6 +120,34 @@ TEST_CASE("frames can be moved, with and without their mapping")
     host::unmap(to, size);
 }
 
+TEST_CASE("what the program has divided is not one mapping any more")
+{
+    const std::size_t unit = host::page_size();
+    auto* p = static_cast<char*>(host::reserve(nullptr, 8 * unit));
+    REQUIRE(host::commit(p, 8 * unit));
+    std::memset(p, 1, 8 * unit);
+    CHECK(host::is_one_mapping(p, 4 * unit));
+    CHECK(host::is_one_mapping(p, 8 * unit));
+    CHECK(host::is_one_mapping(p + 4 * unit, 4 * unit));
+    REQUIRE(madvise(p + 7 * unit, unit, MADV_DONTFORK) == 0);
+    CHECK(host::is_one_mapping(p, 7 * unit));
+    CHECK_FALSE(host::is_one_mapping(p, 8 * unit));
+    CHECK(host::is_one_mapping(p + 7 * unit, unit));
+    CHECK(p[0] == 1);
+    CHECK(p[8 * unit - 1] == 1);
+    host::unmap(p, 8 * unit);
+}
+
+TEST_CASE("an inquiry leaves what lies behind a mapping as it is")
+{
+    const std::size_t unit = host::page_size();
+    auto* p = static_cast<char*>(host::map(nullptr, 2 * unit));
+    REQUIRE(host::unmap(p + unit, unit)); // free: the mapping could grow
+    CHECK(host::is_one_mapping(p, unit));
+    CHECK(host::map(p + unit, unit) == p + unit);
+    host::unmap(p, 2 * unit);
+}
+
 TEST_CASE("the kernel knows whether there is one memory node, as its files do")
 {
     std::ifstream file("/sys/devices/system/node/has_memory");
