@@ -67,15 +67,16 @@ void free_run(page& head)
     home.free_run(head.start, head.nr_run_pages);
 }
 
-/// An object with a slab of its own, in use.
-void free_large(void* p, page& head, const char* call)
+[[noreturn, gnu::cold]] void report_parked(void* p, const page& head, const char* call)
 {
-    if (!park(head))
-        report_double_free(call, locate(p, head));
+    report_double_free(call, locate(p, head));
+}
+
+/// To its slab.
+[[gnu::noinline]] void flush_large(void* p, page& head)
+{
     const kmem_cache& cache = all_caches[head.cache];
     thread_heap* mine = this_thread_heap();
-    if (mine != nullptr && is_local(p) && mine->keep_large(head, cache.size_class()))
-        return;
     unpark(head);
     if (mine != nullptr) {
         mine->free(cache, p);
@@ -84,6 +85,17 @@ void free_large(void* p, page& head, const char* call)
         cache.free_one(p);
     }
     keep_balance_after_free(mine);
+}
+
+/// An object with a slab of its own, in use.
+void free_large(void* p, page& head, const char* call)
+{
+    if (!park(head)) [[unlikely]]
+        report_parked(p, head, call);
+    thread_heap* mine = this_thread_heap();
+    if (mine == nullptr || !is_local(p) ||
+        !mine->keep_large(head, all_caches[head.cache].size_class()))
+        flush_large(p, head);
 }
 
 void free_object(void* p, unsigned size_class)

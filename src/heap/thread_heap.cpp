@@ -57,7 +57,7 @@ unsigned barn_room(const kmem_cache& cache)
 std::size_t share_of(std::size_t bytes)
 {
     const std::size_t n = crowd.load(std::memory_order_relaxed);
-    return n == 1 ? bytes : bytes / n;
+    return n <= 1 ? bytes : bytes / n; // of "n == 1" the compiler makes a division in each case
 }
 
 void set_crowd(std::size_t n)
@@ -385,21 +385,28 @@ void* thread_heap::take_large(unsigned size_class, std::size_t pages)
     return head->start;
 }
 
+/// By the owner.  False: nothing so large is kept.
+[[gnu::noinline]] bool thread_heap::make_room_for_large(std::size_t size)
+{
+    // Others may have drained some; they leave the sum to the owner.
+    if (large_bytes_ != 0)
+        large_bytes_ = count_large_bytes();
+    if (large_bytes_ + size <= share_of(thread_large_bytes_max))
+        return true;
+    if (size > share_of(thread_largest_max))
+        return false;
+    if (large_bytes_ != 0) {
+        mutex_guard guard(lock);
+        give_up_large(); // what was freed last is what is asked for next
+    }
+    return true;
+}
+
 bool thread_heap::keep_large(page& head, unsigned size_class)
 {
     const std::size_t size = single_pages(head) << page_shift;
-    const std::size_t limit = share_of(thread_large_bytes_max);
-    if (large_bytes_ + size > limit) {
-        // Others may have drained some; they leave the sum to the owner.
-        if (large_bytes_ != 0)
-            large_bytes_ = count_large_bytes();
-        if (large_bytes_ + size > limit && size > share_of(thread_largest_max))
-            return false;
-        if (large_bytes_ + size > limit && large_bytes_ != 0) {
-            mutex_guard guard(lock);
-            give_up_large(); // what was freed last is what is asked for next
-        }
-    }
+    if (large_bytes_ + size > share_of(thread_large_bytes_max) && !make_room_for_large(size))
+        return false;
     // Others only take what is in the slot, so an empty one stays empty.
     const unsigned slot = size_class - nr_slab_classes;
     if (large_[slot].load(std::memory_order_relaxed) != nullptr)

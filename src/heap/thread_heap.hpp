@@ -195,6 +195,7 @@ private:
     void steal_programs() BSL_TSA(requires_capability(lock));
     void drain_large() BSL_TSA(requires_capability(lock));
     void give_up_large() BSL_TSA(requires_capability(lock));
+    bool make_room_for_large(std::size_t size);
     std::size_t count_large_bytes() const;
     void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
     void give_frames(void* const* frames, unsigned n, unsigned order)
