@@ -27,7 +27,7 @@ def _count(allocator, mode, size, count):
         command = ["valgrind", "--tool=callgrind", "--quiet",
                    f"--callgrind-out-file={directory}/out",
                    str(paths.PROGRAMS / "micro/pair"), f"mode={mode}", f"from={size}", f"to={size}",
-                   f"count={count}", "repeat=1"]
+                   f"count={count}", "rounds=1", "repeat=1"]
         measure.run(Workload("instructions", "micro", command), allocator)
         with open(f"{directory}/out") as file:
             return int(re.search(r"^(?:totals|summary): (\d+)", file.read(), re.M).group(1))

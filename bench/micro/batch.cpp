@@ -31,15 +31,17 @@ int main(int argc, char** argv)
     const long largest_batch = options.number("largest", 100'000);
     bench::mapped_array<void*> block(static_cast<std::size_t>(largest_batch));
 
-    for (const std::size_t size : {std::size_t{64}, std::size_t{512}})
-        for (long batch = 100; batch <= largest_batch; batch *= 10)
-            for (const bool in_order : {true, false}) {
-                const long rounds = std::max(1L, count / batch);
-                char title[48];
-                std::snprintf(title, sizeof title, "batch_%s/%ldx%zu",
-                              in_order ? "in_order" : "against", batch, size);
-                report.time(title, rounds * batch, options.number("repeat", 5),
-                            [&] { run_batches(block.begin(), batch, rounds, size, in_order); });
-            }
+    bench::in_rounds(options, [&] {
+        for (const std::size_t size : {std::size_t{64}, std::size_t{512}})
+            for (long batch = 100; batch <= largest_batch; batch *= 10)
+                for (const bool in_order : {true, false}) {
+                    const long rounds = std::max(1L, count / batch);
+                    char title[48];
+                    std::snprintf(title, sizeof title, "batch_%s/%ldx%zu",
+                                  in_order ? "in_order" : "against", batch, size);
+                    report.time(title, rounds * batch, options.number("repeat", 5),
+                                [&] { run_batches(block.begin(), batch, rounds, size, in_order); });
+                }
+    });
     report.print();
 }

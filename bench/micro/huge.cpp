@@ -28,8 +28,10 @@ int main(int argc, char** argv)
 {
     const bench::options options(argc, argv);
     bench::report report;
-    for (const std::size_t size : {6 * mib, 16 * mib, 64 * mib})
-        for (const bool touched : {false, true})
-            measure(options, report, size, touched);
+    bench::in_rounds(options, [&] {
+        for (const std::size_t size : {6 * mib, 16 * mib, 64 * mib})
+            for (const bool touched : {false, true})
+                measure(options, report, size, touched);
+    });
     report.print();
 }

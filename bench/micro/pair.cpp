@@ -80,26 +80,28 @@ int main(int argc, char** argv)
     const std::size_t largest = options.size("to", 4 * 1024 * 1024);
     const std::size_t step = options.size("step", 2);
 
-    for (std::size_t size = smallest; size <= largest; size *= step) {
-        switch (how) {
-        case mode::malloc:
-            measure<mode::malloc>(options, report, "pair", size, 0);
-            break;
-        case mode::calloc:
-            measure<mode::calloc>(options, report, "calloc", size, 0);
-            break;
-        case mode::aligned:
-            measure<mode::aligned>(options, report, "aligned64", size, 64);
-            if (size >= 4096)
-                measure<mode::aligned>(options, report, "aligned4K", size, 4096);
-            break;
-        case mode::sized_delete:
-            measure<mode::sized_delete>(options, report, "sized_delete", size, 0);
-            break;
-        case mode::empty:
-            measure<mode::empty>(options, report, "empty", size, 0);
-            break;
+    bench::in_rounds(options, [&] {
+        for (std::size_t size = smallest; size <= largest; size *= step) {
+            switch (how) {
+            case mode::malloc:
+                measure<mode::malloc>(options, report, "pair", size, 0);
+                break;
+            case mode::calloc:
+                measure<mode::calloc>(options, report, "calloc", size, 0);
+                break;
+            case mode::aligned:
+                measure<mode::aligned>(options, report, "aligned64", size, 64);
+                if (size >= 4096)
+                    measure<mode::aligned>(options, report, "aligned4K", size, 4096);
+                break;
+            case mode::sized_delete:
+                measure<mode::sized_delete>(options, report, "sized_delete", size, 0);
+                break;
+            case mode::empty:
+                measure<mode::empty>(options, report, "empty", size, 0);
+                break;
+            }
         }
-    }
+    });
     report.print();
 }

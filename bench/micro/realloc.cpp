@@ -73,12 +73,14 @@ int main(int argc, char** argv)
 {
     const bench::options options(argc, argv);
     bench::report report;
-    measure(options, report, "realloc/double_to_1M", grow_by_doubling);
-    measure(options, report, "realloc/step16_to_4K", [] { return grow_by_steps(16, 4096); });
-    measure(options, report, "realloc/step4K_to_1M",
-            [] { return grow_by_steps(4096, 1024 * 1024); });
-    measure(options, report, "realloc/halve_from_1M", shrink_by_halving);
-    measure(options, report, "realloc/swing_in_class", [] { return swing(200, 208); });
-    measure(options, report, "realloc/swing_200_1000", [] { return swing(200, 1000); });
+    bench::in_rounds(options, [&] {
+        measure(options, report, "realloc/double_to_1M", grow_by_doubling);
+        measure(options, report, "realloc/step16_to_4K", [] { return grow_by_steps(16, 4096); });
+        measure(options, report, "realloc/step4K_to_1M",
+                [] { return grow_by_steps(4096, 1024 * 1024); });
+        measure(options, report, "realloc/halve_from_1M", shrink_by_halving);
+        measure(options, report, "realloc/swing_in_class", [] { return swing(200, 208); });
+        measure(options, report, "realloc/swing_200_1000", [] { return swing(200, 1000); });
+    });
     report.print();
 }
