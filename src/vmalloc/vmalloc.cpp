@@ -34,6 +34,10 @@ constexpr std::size_t slack_part = 8;
 constexpr std::size_t resident_part_min = 4;
 constexpr std::size_t resident_part_min_zeroed = 2;
 
+/// A cached window is made larger with the frames of others if it holds one part in so many itself; less is better
+/// given to a new one.
+constexpr std::size_t own_part_min = 8;
+
 /// An object that outgrows its place moves into a cached window that holds at most so many times as much.
 constexpr std::size_t stale_part_max = 4;
 
@@ -64,13 +68,13 @@ public:
 
 // --- the ways to serve a request ---------------------------------------------------------------
 
-/// Fills a busy window, of which [0, filled) is resident, with frames of cached ones, if they are many.  False: it can
-/// only be destroyed.
+/// Fills a busy window, of which [0, filled) and what is lent are resident, with frames of cached ones, if these are
+/// enough.  False: it can only be destroyed.
 bool fill(vm_area& area, std::size_t filled)
 {
-    const bool is_worth_it =
-        filled + counts_of_vmalloc().cached_bytes >= least_resident(area.size, false);
-    return !is_worth_it || fill_from_cached(area, std::max(filled, area.lent_end));
+    filled = std::max(filled, area.lent_end);
+    const std::size_t resident = filled + counts_of_vmalloc().cached_bytes;
+    return resident < least_resident(area.size, false) || fill_from_cached(area, filled);
 }
 
 bool is_aligned(const vm_area& area, std::size_t alignment)
@@ -97,8 +101,7 @@ void* from_cache(std::size_t size, std::size_t alignment, bool zeroed)
     return area->start;
 }
 
-/// A smaller cached window, made larger, for who does not ask for zeros with the frames of others: better than fresh
-/// memory as far as they reach.
+/// A smaller cached window, made larger; for those who do not ask for zeros with the frames of others.
 void* from_smaller(std::size_t size, std::size_t alignment, bool zeroed)
 {
     const bool may_move = alignment <= pageblock_size;
@@ -108,9 +111,10 @@ void* from_smaller(std::size_t size, std::size_t alignment, bool zeroed)
     {
         mutex_guard guard(vmalloc_lock);
         const bool has_others = !zeroed && window_counts.cached_bytes >= enough;
+        const std::size_t least = has_others ? size / own_part_min : enough;
         area = find_cached(0, size, [=](const vm_area& a) {
             return (a.committed >= size && is_aligned(a, alignment)) ||
-                   (may_move && (has_others || a.size >= enough));
+                   (may_move && a.size >= least);
         });
         if (area == nullptr)
             return nullptr;

@@ -72,22 +72,24 @@ vm_area* take_oldest_with_frames()
         if (area->size <= area->lent_end || area->is_divided)
             continue;
         remove_cached(*area);
-        ++window_counts.reused;
         return area;
     }
     return nullptr;
 }
 
-/// Back to where it was; it holds less now.
-void put_back(vm_area& area)
+/// Back to where it was, if it holds anything.
+void put_back(vm_area& area, bool was_of_use)
 {
-    if (area.size == 0) {
-        destroy_vm_area(area);
-        return;
+    {
+        mutex_guard guard(vmalloc_lock);
+        window_counts.reused += was_of_use;
+        if (area.size != 0) {
+            cached_windows.insert_back(area.link);
+            note_cached(area);
+            return;
+        }
     }
-    mutex_guard guard(vmalloc_lock);
-    cached_windows.insert_back(area.link);
-    note_cached(area);
+    destroy_vm_area(area);
 }
 
 } // namespace
@@ -163,8 +165,9 @@ bool fill_from_cached(vm_area& area, std::size_t filled)
             break;
         const std::size_t had = source->size;
         is_whole = take_frames(area, filled, *source);
-        go_on = is_whole && (source->size < had || source->is_divided);
-        put_back(*source);
+        const bool was_of_use = source->size < had;
+        go_on = is_whole && (was_of_use || source->is_divided);
+        put_back(*source, was_of_use);
     }
     return is_whole;
 }
