@@ -126,15 +126,6 @@ bool lend(vm_area& area, const block& b)
     return true;
 }
 
-/// What lies behind lent_end + size is unmapped; the stretch itself is no longer ours.
-void cut_off(vm_area& area, std::size_t size)
-{
-    const std::size_t rest = area.lent_end + size;
-    if (rest < area.reserved)
-        host::unmap(area.start + rest, area.reserved - rest);
-    area.reserved = area.committed = area.size = area.lent_end;
-}
-
 /// What becomes of the addresses that frames leave.
 enum class leave
 {
@@ -188,6 +179,14 @@ bool can_lend()
     return known == ability::able;
 }
 
+void cut_off(vm_area& area, std::size_t offset, std::size_t size)
+{
+    const std::size_t rest = offset + size;
+    if (rest < area.reserved)
+        host::unmap(area.start + rest, area.reserved - rest);
+    area.reserved = area.committed = area.size = offset;
+}
+
 bool move_to_window(char* from, char* to, std::size_t size)
 {
     if (host::move_frames(from, to, size))
@@ -231,7 +230,7 @@ bool lend_blocks(vm_area& area, std::size_t size, std::size_t max_blocks)
                 b.size = missing;
             }
             if (!lend(area, b)) {
-                cut_off(area, b.size);
+                cut_off(area, area.lent_end, b.size);
                 free_to_zone(b.start, b.size);
                 is_whole = false;
                 go_on = false;

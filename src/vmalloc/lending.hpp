@@ -30,6 +30,10 @@ bool can_lend();
 /// Moves frames to `to` in a window, the source stays mapped.  False: `to` is no longer the window's.
 bool move_to_window(char* from, char* to, std::size_t size);
 
+/// After a failed move to [offset, offset + size): unmaps what lies behind.  The window ends at `offset` and has no slots
+/// of the section table; it can only be destroyed.
+void cut_off(vm_area& area, std::size_t offset, std::size_t size);
+
 /// Bytes of free memory that could be lent, roughly.
 std::size_t lendable_bytes();
 

@@ -132,10 +132,10 @@ void take_apart(vm_area& area)
     retire_descriptor(area);
 }
 
+// --- pieces ------------------------------------------------------------------------------------
+
 /// Less is not worth a VMA and a call: 64 page faults.
 constexpr std::size_t least_piece = 256 * kib;
-
-// --- pieces ------------------------------------------------------------------------------------
 
 /// Calls fn(offset, size) for the pieces of [0, end) in order, until it returns false.
 template <typename Fn>
@@ -233,14 +233,6 @@ std::size_t last_piece(const vm_area& area)
     for (unsigned i = 0; i < area.nr_seams && area.seams[i] < area.size; ++i)
         begin = area.seams[i];
     return begin;
-}
-
-/// [offset, offset + size) is not the window's any more.
-void cut_out(vm_area& area, std::size_t offset, std::size_t size)
-{
-    clear_owner(area.start, nr_slots(area.reserved));
-    unmap(area.start + offset + size, area.reserved - offset - size);
-    area.reserved = area.committed = area.size = offset;
 }
 
 bool relocate(vm_area& area, std::size_t size)
@@ -395,7 +387,8 @@ bool take_frames(vm_area& to, std::size_t& filled, vm_area& from)
     if (from.is_divided)
         return true;
     if (!move_to_window(tail, to.start + filled, size)) {
-        cut_out(to, filled, size);
+        clear_owner(to.start, nr_slots(to.reserved));
+        cut_off(to, filled, size);
         return false;
     }
     from.size -= size;

@@ -2,7 +2,6 @@
 
 #include "base/check.hpp"
 #include "base/probe.hpp"
-#include "buddy/zone_table.hpp"
 #include "config/params.hpp"
 #include "host/sysinfo.hpp"
 #include "host/vm.hpp"

@@ -17,9 +17,7 @@
 /// is no larger than the largest object, the object's frames go home at once; the rest stays in the cache for the
 /// next such object.
 ///
-/// Lock: vmalloc_lock guards the lists, the counts and every window's state.  A thread that needs a
-/// window for itself makes its state busy, releases the lock, works, and takes the lock again to
-/// publish: no system call is made under it.
+/// Lock: vmalloc_lock, under which no system call is made (window_lists.hpp).
 ///
 /// Memory order: the fields of a new window are written before its slots of the section table, with
 /// release; owner_of() acquires.  All later changes are seen by way of vmalloc_lock, or by whatever way

@@ -6,7 +6,7 @@
 /// list, releases the lock, works, and takes the lock again to put it into a list: no system call is made under it.
 ///
 /// The cache is there to save page faults.  A cached window serves a request as it is or made larger (vmalloc.cpp),
-/// or gives its frames to one that is being made (fill_from_cache()).  It is bounded by param.window_cache; the
+/// or gives its frames to one that is being made (fill_from_cached()).  It is bounded by param.window_cache; the
 /// oldest windows leave it first, and their frames go home or to the system.
 
 #include "buddy/zone.hpp"
