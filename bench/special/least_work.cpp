@@ -1,5 +1,5 @@
 /// As little work as malloc and free can do and still serve the programs of this bench (alignments up to 64 KiB): to
-/// be preloaded, as one more allocator of bench/run.  It shows how fast anybody could be, if nothing else counted.
+/// be preloaded, as one more allocator of bench/run.  It shows what an allocator gains that has nothing else to do.
 ///
 /// An object is pushed to a list of the thread that frees it, and popped from there.  Its size class is that of its
 /// page, by a table over one great reservation.  Nothing is ever given back, nothing is checked, nothing can be seen,
