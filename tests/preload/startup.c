@@ -5,7 +5,12 @@
  * This launcher is linked statically and stays small, because a child's peak, as wait4() reports
  * it, begins with what it shared with its parent before exec.  The runs alternate, and the medians
  * are compared.
+ *
+ * How many pages of the library's file the kernel maps around a fault depends on how the page cache
+ * holds the file (272 or 324 KiB here, an older file or one just written).  These pages are shared
+ * by all processes, so all that is mapped of the file is allowed, and what is beyond it is bounded.
  */
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +22,7 @@ enum
 {
     runs = 101,
     allowed_faults = 20,
-    allowed_kib = 320
+    allowed_kib_beyond_file = 48
 };
 
 struct cost
@@ -41,6 +46,23 @@ static int run_true(char** environment, struct cost* cost, int run)
     cost->faults[run] = usage.ru_minflt;
     cost->peak_kib[run] = usage.ru_maxrss;
     return 0;
+}
+
+/* What the program headers map of the file, in whole pages. */
+static long mapped_kib(const char* path)
+{
+    Elf64_Ehdr header;
+    Elf64_Phdr segment;
+    long kib = 0;
+    FILE* file = fopen(path, "rb");
+    if (!file || fread(&header, sizeof header, 1, file) != 1 ||
+        fseek(file, (long)header.e_phoff, SEEK_SET))
+        return 0;
+    for (int i = 0; i < header.e_phnum && fread(&segment, sizeof segment, 1, file) == 1; i++)
+        if (segment.p_type == PT_LOAD)
+            kib += (long)(segment.p_vaddr % 4096 + segment.p_filesz + 4095) / 4096 * 4;
+    fclose(file);
+    return kib;
 }
 
 static int by_value(const void* a, const void* b)
@@ -70,8 +92,9 @@ int main(int argc, char** argv)
         }
     long faults = median(preloaded.faults) - median(plain.faults);
     long kib = median(preloaded.peak_kib) - median(plain.peak_kib);
+    long allowed_kib = mapped_kib(argv[1]) + allowed_kib_beyond_file;
     printf("plain: %ld faults, %ld KiB; the library adds %ld faults (at most %d), %ld KiB "
-           "(at most %d)\n",
+           "(at most %ld)\n",
            median(plain.faults), median(plain.peak_kib), faults, allowed_faults, kib, allowed_kib);
     if (faults <= 0) {
         printf("no fault more: the library was not loaded\n");
