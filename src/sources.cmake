@@ -5,6 +5,7 @@ set(BUDDYSLAB_OFTEN_SOURCES
     src/base/format.cpp
 
     # host: the only room that calls the kernel or libc
+    src/host/clear.cpp
     src/host/clock.cpp
     src/host/futex.cpp
     src/host/memory.cpp

@@ -16,6 +16,7 @@
 #include "heap/room.hpp"
 #include "heap/shrinkers.hpp"
 #include "heap/windows.hpp"
+#include "host/clear.hpp"
 #include "slab/debug.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -279,7 +280,9 @@ void* calloc(std::size_t nr, std::size_t size) noexcept
     void* p = allocate(total, zeros);
     if (p == nullptr)
         return out_of_memory();
-    return zeros ? p : std::memset(p, 0, total);
+    if (!zeros)
+        host::clear(p, total);
+    return p;
 }
 
 namespace

@@ -7,6 +7,7 @@
 #include "heap/allocation.hpp"
 #include "heap/frame_reserve.hpp"
 #include "heap/room.hpp"
+#include "host/clear.hpp"
 #include "slab/misuse.hpp"
 
 #include <atomic>
@@ -155,7 +156,7 @@ page* alloc_at_once(const frame_request& request)
     }
     std::atomic_ref<page_state>(first->state).store(page_state::frame, std::memory_order_relaxed);
     if (request.zeroed)
-        std::memset(first->start, 0, nr_pages(request.order) << page_shift);
+        host::clear(first->start, nr_pages(request.order) << page_shift);
     return first;
 }
 
@@ -185,7 +186,7 @@ page* alloc(std::size_t pages, const frame_request& request)
     bool is_clean = false;
     page* first = hand_out(start, pages, request.order, is_clean);
     if (request.zeroed && !is_clean)
-        std::memset(start, 0, pages << page_shift);
+        host::clear(start, pages << page_shift);
     return first;
 }
 

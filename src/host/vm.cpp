@@ -234,6 +234,12 @@ discarded discard_each(const range* ranges, unsigned n)
     return result;
 }
 
+bool ask_residency(void* address, std::size_t size, unsigned char* residency)
+{
+    errno_guard keep;
+    return !has_seccomp_filter() && mincore(address, size, residency) == 0;
+}
+
 bool populate(void* address, std::size_t size)
 {
     return advise(address, size, MADV_POPULATE_WRITE);

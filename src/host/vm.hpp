@@ -65,6 +65,10 @@ struct discarded
 };
 discarded discard_each(const range* ranges, unsigned n);
 
+/// Whether each page is resident, 1 or 0; one in swap is not.  False where the kernel cannot tell, or where a filter of
+/// system calls might mind.
+bool ask_residency(void* address, std::size_t size, unsigned char* residency);
+
 /// Faults a range in, to be written.  False where the kernel cannot (Linux before 5.14).
 bool populate(void* address, std::size_t size);
 

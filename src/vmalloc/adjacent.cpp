@@ -3,6 +3,7 @@
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
 #include "buddy/zonelist.hpp"
+#include "host/clear.hpp"
 
 #include <cstring>
 
@@ -22,7 +23,7 @@ void clear_dirty_pages(const pageblock& block, std::size_t pages)
 {
     for (std::size_t from = block.dirty.find(0, pages, true); from != pages;) {
         const std::size_t to = block.dirty.find(from, pages, false);
-        std::memset(block.start + (from << page_shift), 0, (to - from) << page_shift);
+        host::clear(block.start + (from << page_shift), (to - from) << page_shift);
         from = block.dirty.find(to, pages, true);
     }
 }

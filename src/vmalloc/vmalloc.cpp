@@ -3,6 +3,7 @@
 #include "base/check.hpp"
 #include "base/probe.hpp"
 #include "config/params.hpp"
+#include "host/clear.hpp"
 #include "host/sysinfo.hpp"
 #include "host/vm.hpp"
 #include "vmalloc/adjacent.hpp"
@@ -96,7 +97,7 @@ void* from_cache(std::size_t size, std::size_t alignment, bool zeroed)
         ++window_counts.reused;
     }
     if (zeroed)
-        std::memset(area->start, 0, area->size);
+        host::clear(area->start, area->size);
     return area->start;
 }
 
@@ -123,7 +124,7 @@ void* from_smaller(std::size_t size, std::size_t alignment, bool zeroed)
     const std::size_t dirty = area->size;
     const bool grown = grow_vm_area(*area, size);
     if (grown && zeroed)
-        std::memset(area->start, 0, dirty);
+        host::clear(area->start, dirty);
     if (grown && !zeroed && !fill(*area, dirty)) {
         destroy_vm_area(*area);
         return nullptr;
@@ -215,7 +216,7 @@ void* vmalloc(std::size_t size, std::size_t alignment, bool zeroed)
     vm_area* area = make_filled(request);
     if (area != nullptr) {
         if (zeroed)
-            std::memset(area->start, 0, area->lent_end);
+            host::clear(area->start, area->lent_end);
         return publish_new(*area);
     }
 

@@ -1,7 +1,10 @@
+#include "unit/memory.hpp"
+
 #include "heap/heap.hpp"
 #include "heap/registry.hpp"
 #include "slab/cache_table.hpp"
 
+#include <algorithm>
 #include <bitset>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -172,4 +175,19 @@ TEST_CASE("what lies in a bin is handed out without a slow path, whatever asks f
     CHECK(nr_slow_paths([] { return heap::realloc(heap::malloc(100), 300, "test"); }) == 0);
     CHECK(nr_slow_paths([] { return heap::realloc(heap::malloc(300), 100, "test"); }) == 0);
     CHECK(nr_slow_paths([] { return heap::malloc(64 * kib); }) == 0);
+}
+
+TEST_CASE("who asks for zeros again gets no more memory than was written to")
+{
+    constexpr std::size_t large = 2048 * kib;
+    auto* p = static_cast<char*>(heap::calloc(1, large));
+    p[0] = 1;
+    p[large / 2] = 1;
+    const std::size_t resident = resident_pages(p, large);
+    heap::free(p);
+    auto* again = static_cast<char*>(heap::calloc(2, large / 2));
+    REQUIRE(again == p);
+    CHECK(resident_pages(p, large) <= resident);
+    CHECK(std::all_of(p, p + large, [](char c) { return c == 0; }));
+    heap::free(again);
 }

@@ -93,6 +93,21 @@ TEST_CASE("discarded memory is given back and reads as zeros")
     host::unmap(at, size);
 }
 
+TEST_CASE("the kernel tells of each page whether it is resident, or refuses")
+{
+    auto* at = static_cast<char*>(host::map(nullptr, size));
+    unsigned char residency[size / 4096];
+    at[4096] = 1;
+    REQUIRE(host::ask_residency(at, size, residency));
+    CHECK(residency[0] == 0);
+    CHECK(residency[1] == 1);
+    CHECK(residency[2] == 0);
+    host::unmap(at, size);
+    errno = 0;
+    CHECK_FALSE(host::ask_residency(at, size, residency));
+    CHECK(errno == 0);
+}
+
 TEST_CASE("populated memory is resident")
 {
     auto* at = static_cast<char*>(host::map(nullptr, size));
