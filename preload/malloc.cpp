@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 
-#define BSL_LIBC extern "C" [[gnu::visibility("default")]]
+#define BSL_LIBC extern "C" [[gnu::visibility("default"), gnu::aligned(bsl::cache_line_size)]]
 
 // Not all of these are declared by every libc, and never all in one header.
 BSL_LIBC void* memalign(std::size_t alignment, std::size_t size);

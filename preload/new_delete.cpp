@@ -36,7 +36,7 @@
 #define BSL_THROW_BAD_ALLOC "_ZSt17__throw_bad_allocv"
 #define BSL_GET_NEW_HANDLER "_ZSt15get_new_handlerv"
 
-#define BSL_OPERATOR [[gnu::visibility("default")]]
+#define BSL_OPERATOR [[gnu::visibility("default"), gnu::aligned(bsl::cache_line_size)]]
 
 // nullptr if there was no runtime when this library was loaded.
 extern "C" [[gnu::weak]] void throw_bad_alloc_at_start() asm(BSL_THROW_BAD_ALLOC);

@@ -42,9 +42,10 @@ namespace bsl::heap
 
 [[gnu::always_inline]] inline void free(void* p) noexcept
 {
-    if (!page_classes.covers(p)) [[unlikely]]
+    const class_map& classes = in_register(page_classes);
+    if (!classes.covers(p)) [[unlikely]]
         return free_slow(p, 0);
-    const std::size_t size_class = page_classes.lookup_covered(p); // 0 leads to the dummy bin
+    const std::size_t size_class = classes.lookup_covered(p); // 0 leads to the dummy bin
     // An object is there to be freed, so this thread has bins, if only no_bins.
     if (this_thread.bins->of_class[size_class].push(p)) [[likely]]
         return;

@@ -27,5 +27,5 @@ check()
     fi
 }
 check "$1" malloc 16
-check "$1" free 20
+check "$1" free 21
 exit $status
