@@ -176,7 +176,7 @@ private:
 template <class Body>
 void in_rounds(const options& options, Body body)
 {
-    for (long left = options.number("rounds", 3); left > 0; --left)
+    for (long left = options.number("rounds", 8); left > 0; --left)
         body();
 }
 

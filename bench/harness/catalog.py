@@ -50,23 +50,23 @@ def _micro(quick):
         return Workload(f"micro/{name}", "micro", command, about, timed_by="cases", reports=True)
 
     return [
-        make("pair", "pair", "mode=0", "mode=0 step=8 repeat=5",
+        make("pair", "pair", "mode=0", "mode=0 step=8 repeat=2",
              "malloc and free of one size, 8 B to 4 MiB"),
-        make("batch", "batch", "", "largest=10000 count=60000 repeat=3",
+        make("batch", "batch", "", "largest=10000 count=60000 repeat=1",
              "batches freed in the order of allocation, and against it"),
         make("replace", "random_replace", "", "largest=100000 count=100000 repeat=3",
              "random replacement in a table of live objects"),
         make("scatter", "scatter", "repeat=5", "objects=200000 repeat=2",
              "random-order free, refill, walk"),
-        make("calloc", "pair", "mode=1 from=16 step=4", "mode=1 from=64 to=262144 step=64 repeat=3",
+        make("calloc", "pair", "mode=1 from=16 step=4", "mode=1 from=64 to=262144 step=64 repeat=1",
              "calloc and free"),
-        make("realloc", "realloc", "count=40000", "count=5000 repeat=3",
+        make("realloc", "realloc", "count=40000", "count=5000 repeat=1",
              "growth, shrinking, swinging sizes"),
         make("aligned", "pair", "mode=2 from=64 to=65536 step=4",
-             "mode=2 from=64 to=4096 step=8 repeat=3", "aligned_alloc, 64 bytes and 4 KiB"),
+             "mode=2 from=64 to=4096 step=8 repeat=1", "aligned_alloc, 64 bytes and 4 KiB"),
         make("sized_delete", "pair", "mode=3 from=16 to=32768 step=4",
-             "mode=3 from=64 to=4096 step=8 repeat=3", "operator new, sized operator delete"),
-        make("huge", "huge", "", "repeat=3", "6, 16 and 64 MiB, first page or all written"),
+             "mode=3 from=64 to=4096 step=8 repeat=1", "operator new, sized operator delete"),
+        make("huge", "huge", "", "repeat=1", "6, 16 and 64 MiB, first page or all written"),
     ]
 
 

@@ -39,7 +39,7 @@ int main(int argc, char** argv)
                     char title[48];
                     std::snprintf(title, sizeof title, "batch_%s/%ldx%zu",
                                   in_order ? "in_order" : "against", batch, size);
-                    report.time(title, rounds * batch, options.number("repeat", 5),
+                    report.time(title, rounds * batch, options.number("repeat", 2),
                                 [&] { run_batches(block.begin(), batch, rounds, size, in_order); });
                 }
     });

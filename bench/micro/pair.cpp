@@ -65,7 +65,7 @@ void measure(const bench::options& options, bench::report& report, const char* n
     const long count = options.number("count", default_count(size));
     char title[48];
     std::snprintf(title, sizeof title, "%s/%s", name, bench::size_name(size).text);
-    report.time(title, count, options.number("repeat", 7),
+    report.time(title, count, options.number("repeat", 3),
                 [&] { run_pairs<How>(size, alignment, count); });
 }
 

@@ -61,7 +61,7 @@ void measure(const bench::options& options, bench::report& report, const char* n
 {
     const long calls = visit(); // also the warm-up
     const long rounds = std::max(1L, options.number("count", 20'000) / calls);
-    report.time(name, rounds * calls, options.number("repeat", 5), [&] {
+    report.time(name, rounds * calls, options.number("repeat", 2), [&] {
         for (long round = 0; round < rounds; ++round)
             visit();
     });
