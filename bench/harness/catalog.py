@@ -66,7 +66,7 @@ def _micro(quick):
              "mode=2 from=64 to=4096 step=8 repeat=1", "aligned_alloc, 64 bytes and 4 KiB"),
         make("sized_delete", "pair", "mode=3 from=16 to=32768 step=4",
              "mode=3 from=64 to=4096 step=8 repeat=1", "operator new, sized operator delete"),
-        make("huge", "huge", "", "repeat=1", "6, 16 and 64 MiB, first page or all written"),
+        make("huge", "huge", "", "repeat=2", "6, 16 and 64 MiB, first page or all written"),
     ]
 
 

@@ -13,7 +13,7 @@ void measure(const bench::options& options, bench::report& report, std::size_t s
     char title[48];
     std::snprintf(title, sizeof title, "huge_%s/%s", touched ? "touched" : "first_page",
                   bench::size_name(size).text);
-    report.time(title, count, options.number("repeat", 1), [&] {
+    report.time(title, count, options.number("repeat", 3), [&] {
         for (long i = 0; i < count; ++i) {
             void* block = bench::allocate(size);
             bench::touch(block, touched ? size : 1);

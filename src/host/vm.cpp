@@ -237,7 +237,11 @@ discarded discard_each(const range* ranges, unsigned n)
 bool ask_residency(void* address, std::size_t size, unsigned char* residency)
 {
     errno_guard keep;
-    return !has_seccomp_filter() && mincore(address, size, residency) == 0;
+    if (has_seccomp_filter() || mincore(address, size, residency) != 0)
+        return false;
+    for (std::size_t i = 0; i < div_round_up(size, page_size()); ++i)
+        residency[i] &= 1; // the other bits may come to mean something
+    return true;
 }
 
 bool populate(void* address, std::size_t size)

@@ -5,8 +5,6 @@
 #include "buddy/zonelist.hpp"
 #include "host/clear.hpp"
 
-#include <cstring>
-
 namespace bsl
 {
 

@@ -11,7 +11,6 @@
 #include "vmalloc/window_lists.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace bsl
 {
