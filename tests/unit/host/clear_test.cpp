@@ -7,7 +7,12 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstring>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace bsl;
 
@@ -104,4 +109,27 @@ TEST_CASE("what may not be discarded is written")
     host::clear(range.at(0), size);
     CHECK(errno == 0);
     CHECK(range.is_zero());
+}
+
+TEST_CASE("where a filter of system calls is installed, all is written")
+{
+    const fresh_range range;
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        sock_filter allow_all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+        const sock_fprog filter{1, &allow_all};
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+            _exit(2); // a kernel without
+        host::clear(range.at(0), size);
+        _exit(range.resident() == size / page ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2)
+        WARN("no filters of system calls here");
+    else
+        CHECK(WEXITSTATUS(status) == 0);
 }
