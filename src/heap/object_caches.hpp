@@ -32,10 +32,9 @@ void* cache_alloc_atomic(const program_cache& cache) noexcept;
 
 [[gnu::always_inline]] inline void cache_free(const program_cache& cache, void* object) noexcept
 {
-    const class_map& classes = in_register(page_classes);
-    if (!classes.covers(object)) [[unlikely]]
+    if (!page_classes.covers(object)) [[unlikely]]
         return cache_free_slow(cache, object);
-    const std::size_t map_class = classes.lookup_covered(object);
+    const std::size_t map_class = page_classes.lookup_covered(object);
     // Cast: compare with the byte in memory.
     if (static_cast<std::uint8_t>(map_class) != cache.map_class()) [[unlikely]]
         return cache_free_slow(cache, object);
