@@ -108,6 +108,7 @@ TEST_CASE("what may not be discarded is written")
     errno = 0;
     host::clear(range.at(0), size);
     CHECK(errno == 0);
+    CHECK(range.resident() == size / page); // what is refused is written
     CHECK(range.is_zero());
 }
 
