@@ -20,8 +20,8 @@ inline void cpu_relax()
 #endif
 }
 
-/// The object, by an address in a register: for short code that uses several of its fields, which takes 8 to 13 %
-/// longer with an address of its own for each (docs/decisions/0032).
+/// The object, by an address in a register: for short code that uses several of its fields, which is slower with an
+/// address of its own for each (docs/decisions/0032).
 template <class T>
 [[gnu::always_inline]] inline T& in_register(T& object)
 {
