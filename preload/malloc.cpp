@@ -7,6 +7,7 @@
 #include "heap/heap.hpp"
 #include "host/vm.hpp"
 
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 

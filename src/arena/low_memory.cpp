@@ -5,6 +5,7 @@
 #include "host/vm.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace bsl
 {
