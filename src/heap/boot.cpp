@@ -32,7 +32,8 @@ constinit bool booted = false;
     set_up_shards();
     set_up_slab_debug();
     set_up_fork();
-    open_registry(heap::counts_calls());
+    heap::set_up_counting();
+    open_registry();
     booted = true;
 }
 

@@ -9,15 +9,12 @@ namespace bsl::heap
 constinit counts_of_calls<std::atomic<std::size_t>> calls{};
 constinit class_requests requests[nr_classes];
 
-bool counts_calls()
-{
-    return param.count_requests != 0 || (param.report != 0 && param.report_format == 0);
-}
+constinit bool calls_are_counted = false;
 
-void count(std::atomic<std::size_t>& counter)
+void set_up_counting()
 {
-    if (counts_calls()) [[unlikely]]
-        counter.fetch_add(1, std::memory_order_relaxed);
+    calls_are_counted =
+        param.count_requests != 0 || (param.report != 0 && param.report_format == 0);
 }
 
 void count_request(unsigned size_class, std::size_t size)

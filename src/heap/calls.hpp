@@ -13,8 +13,16 @@
 namespace bsl::heap
 {
 
+extern constinit bool calls_are_counted; ///< constant once the process has booted
+
 /// Are calls counted?
-bool counts_calls();
+inline bool counts_calls()
+{
+    return calls_are_counted;
+}
+
+/// Looks up what the parameters say; at boot.
+void set_up_counting();
 
 /// How often each entry point was called, if calls are counted.
 template <typename Count>
@@ -45,7 +53,11 @@ extern constinit class_requests requests[nr_classes];
 void count_request(unsigned size_class, std::size_t size);
 
 /// Counts a call, if calls are counted.
-void count(std::atomic<std::size_t>& counter);
+inline void count(std::atomic<std::size_t>& counter)
+{
+    if (counts_calls()) [[unlikely]]
+        counter.fetch_add(1, std::memory_order_relaxed);
+}
 
 /// Counts a call that asks for `size` bytes.
 void count(std::atomic<std::size_t>& counter, std::size_t size);

@@ -1,6 +1,7 @@
 #include "heap/registry.hpp"
 
 #include "base/check.hpp"
+#include "heap/calls.hpp"
 #include "host/sysinfo.hpp"
 #include "host/thread.hpp"
 
@@ -22,7 +23,6 @@ constinit unsigned nr_heaps BSL_TSA(guarded_by(registry_lock)) = 0;
 constinit unsigned nr_orphans BSL_TSA(guarded_by(registry_lock)) = 0;
 
 constinit std::atomic<bool> is_open{false};
-constinit bool counts_calls = false; ///< written before is_open is set
 
 /// Many threads keep less each: together they keep what this many would.
 void share_thread_cache() BSL_TSA(requires_capability(registry_lock))
@@ -103,7 +103,7 @@ thread_heap* attach_thread()
         share_thread_cache();
     }
     this_thread.heap = heap;
-    this_thread.bins = counts_calls ? &no_bins : &heap->bins();
+    this_thread.bins = heap::counts_calls() ? &no_bins : &heap->bins();
     // The host may allocate here: by now this thread has what it takes.
     if (!host::watch_thread_exit(heap)) {
         thread_exit_hook(heap);
@@ -123,11 +123,10 @@ thread_heap* this_thread_heap()
     return attach_thread();
 }
 
-void open_registry(bool count_calls)
+void open_registry()
 {
     if (!host::install_thread_exit_hook(thread_exit_hook))
         return; // no key left: a heap whose thread ends unseen would be lost
-    counts_calls = count_calls;
     is_open.store(true, std::memory_order_release);
 }
 

@@ -48,8 +48,8 @@ thread_heap* this_thread_heap();
 extern constinit mutex registry_lock;
 extern constinit mutex direct_lock;
 
-/// Lets threads have heaps from now on.  `count_calls` keeps the fast path away from everybody.
-void open_registry(bool count_calls);
+/// Lets threads have heaps from now on.  Where calls are counted they do not get to their bins.
+void open_registry();
 
 extern constinit list_head live_heaps BSL_TSA(guarded_by(registry_lock));
 extern constinit list_head orphan_heaps BSL_TSA(guarded_by(registry_lock));
