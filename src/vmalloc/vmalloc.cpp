@@ -280,7 +280,7 @@ vfree_result vfree(vm_area& area, void* p)
         destroy_vm_area(area);
     if (is_over)
         release_windows(param.window_cache);
-    return vfree_result::freed;
+    return keep && !was_object && !is_over ? vfree_result::kept : vfree_result::freed;
 }
 
 namespace

@@ -47,14 +47,20 @@ void* vmalloc(std::size_t size, std::size_t alignment, bool zeroed);
 enum class vfree_result
 {
     freed,
+    kept,         ///< freed; its frames stay where they are, in the cache
     not_start,    ///< p is not what vmalloc() returned; nothing happened
     already_free, ///< the window is not live; nothing happened
 };
 
-/// Frees the window if p is its start.  Of two calls for one window exactly one gets `freed`.
+/// Frees the window if p is its start.  Of two calls for one window exactly one gets `freed` or `kept`.
 vfree_result vfree(vm_area& area, void* p);
 
-/// What vfree() would say of p, without doing it.
+constexpr bool is_freed(vfree_result result)
+{
+    return result == vfree_result::freed || result == vfree_result::kept;
+}
+
+/// What vfree() would say of p, without doing it; `freed` for either.
 vfree_result vfree_check(const vm_area& area, const void* p);
 
 /// Changes the size of a live window; its start may change, its contents are moved, not copied.

@@ -216,7 +216,7 @@ TEST_CASE("windows are written, resized and freed while their frames are called 
                 if (p[at] != static_cast<char>(i + at / bytes_per_page))
                     std::abort();
             }
-            if (vfree(window_of(p), p) != vfree_result::freed)
+            if (!is_freed(vfree(window_of(p), p)))
                 std::abort();
             if (i % 4 == 0)
                 release_windows(0);

@@ -227,7 +227,7 @@ TEST_CASE(
     prepare();
     char* p = grow_object(mib, 1);
     const std::size_t free_before = free_pages();
-    CHECK(vfree(window_of(p), p) == vfree_result::freed);
+    CHECK(is_freed(vfree(window_of(p), p)));
     CHECK(free_pages() == free_before + (old_size >> page_shift)); // at home
     CHECK(resident_pages(p, old_size) == 0);
     CHECK(resident_pages(p, mib) == (mib - old_size) >> page_shift);
@@ -243,7 +243,7 @@ TEST_CASE(
             next = static_cast<char*>(vrealloc(window_of(p), 700 * kib));
             CHECK(next == p);
             CHECK(has_pattern(p, 400 * kib, seed + 1));
-            CHECK(vfree(window_of(p), p) == vfree_result::freed);
+            CHECK(is_freed(vfree(window_of(p), p)));
             CHECK(counts_of_vmalloc().cached_bytes == mib);
             validate_everything();
         }
@@ -278,7 +278,7 @@ TEST_CASE("what an object has left in its window is nobody's surprise")
     {
         char* next = grow_object(400 * kib, 10);
         CHECK(next == p);
-        CHECK(vfree(window_of(p), p) == vfree_result::freed);
+        CHECK(is_freed(vfree(window_of(p), p)));
         char* zeros = static_cast<char*>(vmalloc(4200 * kib, 16, true));
         CHECK(is_zero(zeros, 4200 * kib));
         vfree(window_of(zeros), zeros);
@@ -374,7 +374,7 @@ TEST_CASE("after some refusals nothing is lent any more")
     CHECK(vmalloc_from_run(homes[0] + mib, mib, 8 * mib) == nullptr);
     void* p = vmalloc(16 * mib, 16, false);
     CHECK(p != nullptr);
-    CHECK(vfree(window_of(p), p) == vfree_result::freed);
+    CHECK(is_freed(vfree(window_of(p), p)));
     for (char* home : homes)
         make_movable(home);
     validate_everything();
@@ -411,7 +411,7 @@ TEST_CASE("frames of an object that has grown and that cannot go home leave an e
     char* const home = window_of(p).run;
     const std::size_t free_before = free_pages();
     make_immovable(p);
-    CHECK(vfree(window_of(p), p) == vfree_result::freed);
+    CHECK(is_freed(vfree(window_of(p), p)));
     make_movable(p);
     CHECK(free_pages() == free_before + (old_size >> page_shift));
     CHECK(resident_pages(home, old_size) == 0);
@@ -441,7 +441,7 @@ TEST_CASE("a window one of whose pieces does not move stays where it is")
     char* moved = static_cast<char*>(vrealloc(window_of(p), 200 * mib));
     REQUIRE(moved != nullptr);
     CHECK(has_pattern(moved, 8 * mib, 4));
-    CHECK(vfree(window_of(moved), moved) == vfree_result::freed);
+    CHECK(is_freed(vfree(window_of(moved), moved)));
     release_windows(0);
     validate_everything();
 }

@@ -30,7 +30,7 @@ char* written_window(std::size_t size)
 
 void free_window(char* p)
 {
-    REQUIRE(vfree(window_of(p), p) == vfree_result::freed);
+    REQUIRE(is_freed(vfree(window_of(p), p)));
 }
 
 void leave_nothing()
