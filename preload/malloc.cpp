@@ -66,15 +66,25 @@ BSL_LIBC void* reallocarray(void* p, std::size_t nr, std::size_t size)
     return bsl::heap::realloc(p, total, "reallocarray");
 }
 
-/// As glibc's: an alignment that is no power of two is rounded up to one.
-BSL_LIBC void* memalign(std::size_t alignment, std::size_t size)
+namespace
+{
+
+/// As glibc: an alignment that is no power of two is rounded up to one.
+[[gnu::noinline]] void* memalign_rounded(std::size_t alignment, std::size_t size)
 {
     if (alignment > SIZE_MAX / 2 + 1) {
         errno = EINVAL;
         return nullptr;
     }
+    return bsl::heap::aligned_alloc(std::bit_ceil(alignment), size);
+}
+
+} // namespace
+
+BSL_LIBC void* memalign(std::size_t alignment, std::size_t size)
+{
     if (!bsl::is_power_of_2(alignment)) [[unlikely]]
-        alignment = std::bit_ceil(alignment);
+        return memalign_rounded(alignment, size);
     return bsl::heap::aligned_alloc(alignment, size);
 }
 

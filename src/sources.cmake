@@ -51,6 +51,7 @@ set(BUDDYSLAB_OFTEN_SOURCES
     src/heap/calls.cpp
     src/heap/early.cpp
     src/heap/heap.cpp
+    src/heap/large_cache.cpp
     src/heap/realloc.cpp
     src/heap/registry.cpp
     src/heap/room.cpp

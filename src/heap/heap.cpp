@@ -68,16 +68,19 @@ void free_run(page& head)
     home.free_run(head.start, head.nr_run_pages);
 }
 
-[[noreturn, gnu::cold]] void report_parked(void* p, const page& head, const char* call)
+[[noreturn, gnu::cold, gnu::noinline]] void report_parked(void* p, const page& head,
+                                                          const char* call)
 {
     report_double_free(call, locate(p, head));
 }
 
-/// To its slab.
-[[gnu::noinline]] void flush_large(void* p, page& head)
+/// Of another node, of a class that the thread keeps one of, or too large for what it keeps already.
+[[gnu::noinline]] void free_large_slow(void* p, page& head)
 {
-    const kmem_cache& cache = all_caches[head.cache];
     thread_heap* mine = this_thread_heap();
+    if (mine != nullptr && is_local(p) && mine->keep_large_instead(head))
+        return;
+    const kmem_cache& cache = all_caches[head.cache];
     unpark(head);
     if (mine != nullptr) {
         mine->free(cache, p);
@@ -93,10 +96,9 @@ void free_large(void* p, page& head, const char* call)
 {
     if (!park(head)) [[unlikely]]
         report_parked(p, head, call);
-    thread_heap* mine = this_thread_heap();
-    if (mine == nullptr || !is_local(p) ||
-        !mine->keep_large(head, all_caches[head.cache].size_class()))
-        flush_large(p, head);
+    thread_heap* mine = this_thread.heap;
+    if (mine == nullptr || nr_nodes() != 1 || !mine->keep_large(head)) [[unlikely]]
+        free_large_slow(p, head);
 }
 
 void free_object(void* p, unsigned size_class)
@@ -122,9 +124,10 @@ bool starts_window(const void* p, const vm_area* window)
 void free_window(void* p, vm_area& window, const char* call)
 {
     drop_guard(window);
-    if (vfree(window, p) == vfree_result::already_free)
+    const vfree_result result = vfree(window, p);
+    if (result == vfree_result::already_free)
         report_double_free_window(call, p, window);
-    keep_balance_after_free(this_thread.heap);
+    keep_balance_after_free(this_thread.heap, result != vfree_result::kept);
 }
 
 [[gnu::noinline]] void free_any(void* p, const char* call)
@@ -157,6 +160,7 @@ void* alloc_large(const kmem_cache& cache, single_request wanted, bool& zeros)
 {
     zeros = false;
     if (this_thread.heap != nullptr) {
+        this_thread.heap->settle_large();
         if (void* kept = this_thread.heap->take_large(cache.size_class(), wanted.pages))
             return kept;
     }
@@ -220,18 +224,23 @@ void* malloc_slow(std::size_t size) noexcept
     return p != nullptr ? p : out_of_memory();
 }
 
+/// A large object that this thread keeps, or nullptr.  `mine`: its bins, which say whether calls are counted.
+[[gnu::always_inline]] inline void* large_at_hand(const thread_bins* mine, std::size_t size)
+{
+    if (mine == &no_bins) [[unlikely]]
+        return nullptr;
+    return this_thread.heap->take_large(class_of_large(size), div_round_up(size, bytes_per_page));
+}
+
 void* malloc_medium(std::size_t size) noexcept
 {
     thread_bins* mine = this_thread.bins;
-    if (size <= slab_size_max && mine != nullptr) [[likely]] {
-        if (void* object = mine->of_class[class_of_large(size)].pop()) [[likely]]
-            return object;
-    } else if (size <= kmalloc_size_max && mine != nullptr && mine != &no_bins) {
-        if (void* object = this_thread.heap->take_large(
-                class_of_large(size), div_round_up(size, bytes_per_page))) [[likely]]
-            return object;
-    }
-    return malloc_slow(size);
+    void* object = nullptr;
+    if (size <= slab_size_max && mine != nullptr) [[likely]]
+        object = mine->of_class[class_of_large(size)].pop();
+    else if (size <= kmalloc_size_max && mine != nullptr)
+        object = large_at_hand(mine, size);
+    return object != nullptr ? object : malloc_slow(size);
 }
 
 void free_slow(void* p, std::size_t size_class) noexcept
@@ -288,13 +297,15 @@ void* calloc(std::size_t nr, std::size_t size) noexcept
 namespace
 {
 
-/// An aligned object that lies in a bin, or nullptr.
-void* aligned_at_hand(std::size_t alignment, std::size_t size)
+/// An aligned object that lies in a bin, or is kept, or nullptr.
+[[gnu::always_inline]] inline void* aligned_at_hand(std::size_t alignment, std::size_t size)
 {
     thread_bins* mine = this_thread.bins;
-    if (size > slab_size_max || alignment > bytes_per_page || mine == nullptr) [[unlikely]]
+    if (alignment > bytes_per_page || mine == nullptr) [[unlikely]]
         return nullptr;
-    return mine->of_class[class_of_aligned(alignment, size)].pop();
+    if (size <= slab_size_max) [[likely]]
+        return mine->of_class[class_of_aligned(alignment, size)].pop();
+    return size <= kmalloc_size_max ? large_at_hand(mine, round_up(size, alignment)) : nullptr;
 }
 
 [[gnu::noinline]] void* aligned_alloc_slow(std::size_t alignment, std::size_t size)

@@ -81,7 +81,7 @@ void thread_heap::drain()
 void thread_heap::drain_to_bins()
 {
     mutex_guard guard(lock);
-    give_up_large();
+    drain_large();
     drain_frames();
     drain_stacks();
 }
@@ -90,7 +90,7 @@ void thread_heap::drain_from_outside()
 {
     mutex_guard guard(lock);
     steal_programs();
-    drain_large();
+    large_.steal([this](page& head) { flush_large(head); });
     drain_stacks();
     steal_frames();
     steal(bins_.of_class, [this](unsigned map_class, void* const* objects, unsigned n) {

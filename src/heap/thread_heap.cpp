@@ -139,8 +139,8 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
     void* object = mine->pop();
     if (object == nullptr)
         object = refill(cache, *mine, use);
-    if (use.nr_opened != 0 && large_bytes_ != 0) // the next pages are to come from there
-        give_up_large();
+    if (use.nr_opened != 0 && large_.bytes() != 0) // the next pages are to come from there
+        drain_large();
     return object;
 }
 
@@ -148,8 +148,8 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 void* thread_heap::alloc_single(const kmem_cache& cache, single_request wanted, bool& zeros)
 {
     mutex_guard guard(lock);
-    if (large_bytes_ != 0 && zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
-        give_up_large();
+    if (large_.bytes() != 0 && zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
+        drain_large();
     return cache.refill_single(current_shard(), wanted, zeros);
 }
 
@@ -342,99 +342,34 @@ void thread_heap::free_slow(const kmem_cache& cache, bin& mine, void* object)
 
 // --- large objects -----------------------------------------------------------------------------
 
-std::size_t thread_heap::large_bytes_of(unsigned size_class) const
+void thread_heap::settle_large()
 {
-    const unsigned slot = size_class - nr_slab_classes;
-    if (large_[slot].load(std::memory_order_acquire) == nullptr)
-        return 0;
-    return std::size_t{large_pages_[slot].load(std::memory_order_relaxed)} << page_shift;
+    if (!large_.is_closed()) [[likely]]
+        return;
+    mutex_guard guard(lock);
+    large_.open();
 }
 
-std::size_t thread_heap::count_large_bytes() const
+bool thread_heap::keep_large_instead(page& head)
 {
-    std::size_t sum = 0;
-    for (unsigned c = nr_slab_classes; c < nr_classes; ++c)
-        sum += large_bytes_of(c);
-    return sum;
-}
-
-namespace
-{
-
-/// By the owner or anybody else.
-page* take_kept(std::atomic<page*>& slot)
-{
-    if (slot.load(std::memory_order_relaxed) == nullptr)
-        return nullptr;
-    return slot.exchange(nullptr, std::memory_order_acquire);
-}
-
-} // namespace
-
-void* thread_heap::take_large(unsigned size_class, std::size_t pages)
-{
-    const std::size_t kept = large_bytes_of(size_class) >> page_shift;
-    if (kept < pages ||
-        kept > pages + pages / 4) // the smallest of them differ in size by more than a class does
-        return nullptr;
-    page* head = take_kept(large_[size_class - nr_slab_classes]);
-    if (head == nullptr)
-        return nullptr;
-    large_bytes_ -= single_pages(*head) << page_shift;
-    unpark(*head);
-    return head->start;
-}
-
-/// By the owner.  False: nothing so large is kept.
-[[gnu::noinline]] bool thread_heap::make_room_for_large(std::size_t size)
-{
-    // Others may have drained some; they leave the sum to the owner.
-    if (large_bytes_ != 0)
-        large_bytes_ = count_large_bytes();
-    if (large_bytes_ + size <= share_of(thread_large_bytes_max))
-        return true;
-    if (size > share_of(thread_largest_max))
-        return false;
-    if (large_bytes_ != 0) {
-        mutex_guard guard(lock);
-        give_up_large(); // what was freed last is what is asked for next
-    }
-    return true;
-}
-
-bool thread_heap::keep_large(page& head, unsigned size_class)
-{
+    mutex_guard guard(lock);
+    large_.open();
     const std::size_t size = single_pages(head) << page_shift;
-    if (large_bytes_ + size > share_of(thread_large_bytes_max) && !make_room_for_large(size))
-        return false;
-    // Others only take what is in the slot, so an empty one stays empty.
-    const unsigned slot = size_class - nr_slab_classes;
-    if (large_[slot].load(std::memory_order_relaxed) != nullptr)
-        return false;
-    large_pages_[slot].store(static_cast<std::uint16_t>(size >> page_shift),
-                             std::memory_order_relaxed);
-    large_[slot].store(&head, std::memory_order_release);
-    large_bytes_ += size;
-    return true;
+    if (!large_.has_room(size) && size <= share_of(thread_largest_max))
+        drain_large(); // what was freed last is what is asked for next
+    return large_.keep(head);
 }
 
-/// By the owner: the pages serve something else before others are touched.
-void thread_heap::give_up_large()
+void thread_heap::flush_large(page& head)
 {
-    drain_large();
-    large_bytes_ = 0;
+    void* object = head.start;
+    all_caches[head.cache].flush(&pages_, &object, 1);
 }
 
+/// Its pages serve something else before others are touched.
 void thread_heap::drain_large()
 {
-    for (unsigned c = nr_slab_classes; c < nr_classes; ++c) {
-        page* head = take_kept(large_[c - nr_slab_classes]);
-        if (head == nullptr)
-            continue;
-        unpark(*head);
-        void* object = head->start;
-        kmalloc_cache(c).flush(&pages_, &object, 1);
-    }
+    large_.take_all([this](page& head) { flush_large(head); });
 }
 
 // --- counts ------------------------------------------------------------------------------------
@@ -442,7 +377,7 @@ void thread_heap::drain_large()
 std::size_t thread_heap::nr_cached(unsigned size_class)
 {
     if (size_class >= nr_slab_classes)
-        return large_[size_class - nr_slab_classes].load(std::memory_order_relaxed) != nullptr;
+        return large_.bytes_of(size_class) != 0;
     mutex_guard guard(lock);
     std::size_t n = 0;
     for (const sheaf* s = full_[size_class].first(); s != nullptr; s = s->next)

@@ -19,6 +19,7 @@
 
 #include "base/bitmap.hpp"
 #include "base/counter.hpp"
+#include "heap/large_cache.hpp"
 #include "slab/program_cache.hpp"
 
 #include <utility>
@@ -96,10 +97,20 @@ public:
     void free(const kmem_cache& cache, void* object);
 
     /// The same for classes whose objects have a slab each: take_large() is nullptr and keep_large()
-    /// false when the thread keeps none of so many pages, or has enough; the slabs are next then.  Owner only; without
-    /// the lock, but where others have to give way.
-    void* take_large(unsigned size_class, std::size_t pages);
-    bool keep_large(page& head, unsigned size_class);
+    /// false when the thread keeps none of so many pages, or has enough; the slabs are next then.  Owner only.
+    [[gnu::always_inline]] void* take_large(unsigned size_class, std::size_t pages)
+    {
+        const page* head = large_.take(size_class, pages);
+        return head != nullptr ? head->start : nullptr;
+    }
+    [[gnu::always_inline]] bool keep_large(page& head) { return large_.keep(head); }
+
+    /// Both work without the lock until somebody takes large objects away from this thread; then after this, which the
+    /// slow paths call.  Owner only.
+    void settle_large();
+
+    /// keep_large() where what was kept before may give way.  Owner only.
+    bool keep_large_instead(page& head);
 
     /// A block of 2^order pages, order below nr_pageset_orders, by its first struct page; nullptr when the
     /// zone must grow first.  Owner only.
@@ -159,7 +170,7 @@ public:
     /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
     std::size_t nr_cached(unsigned size_class);
     /// Bytes of the object that it keeps of a class whose objects have a slab each; as seen from outside, too.
-    std::size_t large_bytes_of(unsigned size_class) const;
+    std::size_t large_bytes_of(unsigned size_class) const { return large_.bytes_of(size_class); }
 
     /// Pages in this thread's pageset and, as seen from outside, in its bins of frames.
     std::size_t nr_pages_held() const { return pages_.nr_pages_held() + nr_frame_pages(); }
@@ -194,9 +205,7 @@ private:
     void drain_programs() BSL_TSA(requires_capability(lock));
     void steal_programs() BSL_TSA(requires_capability(lock));
     void drain_large() BSL_TSA(requires_capability(lock));
-    void give_up_large() BSL_TSA(requires_capability(lock));
-    bool make_room_for_large(std::size_t size);
-    std::size_t count_large_bytes() const;
+    void flush_large(page& head) BSL_TSA(requires_capability(lock));
     void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
     void give_frames(void* const* frames, unsigned n, unsigned order)
         BSL_TSA(requires_capability(lock));
@@ -227,11 +236,7 @@ private:
     sheaf_stack spare_;      ///< empty sheaves, of any class
     pageset pages_;
     std::uint16_t visits_[nr_slab_classes] = {}; ///< to slabs, before there was a sheaf
-    /// One object each, by its struct page, or nullptr; parked (park()).
-    std::atomic<page*> large_[nr_classes - nr_slab_classes] = {};
-    /// Pages of each, where there is one: whoever is not the first to take it out may not look at it any more.
-    std::atomic<std::uint16_t> large_pages_[nr_classes - nr_slab_classes] = {};
-    std::size_t large_bytes_ = 0; ///< of those, at least; the owner's
+    large_cache large_;
     /// Given back to slabs since the last look at holes.  Also the drains of others add to it: that one
     /// of two at once is lost does no harm.
     counter<std::size_t> flushed_bytes_ = 0;
@@ -241,8 +246,6 @@ static_assert(sizeof(thread_heap) <= thread_heap_size);
 /// Puts what is of this node to the front; returns how many are.
 unsigned sort_by_node(void** objects, unsigned n, unsigned node, unsigned (*node_of_one)(void*));
 
-/// What one thread may have of something of which a few threads may have `bytes`.
-std::size_t share_of(std::size_t bytes);
 /// Room of a sheaf in a bin: less when there are many threads, since idle ones keep what is in it.
 unsigned capacity_now(const kmem_cache& cache);
 /// Full sheaves that a barn of this cache holds.

@@ -47,7 +47,10 @@ constexpr unsigned class_of(std::size_t size)
 /// divides the other.
 constexpr unsigned class_of_aligned(std::size_t alignment, std::size_t size)
 {
-    return class_of(round_up(size + (size == 0), alignment));
+    const std::size_t rounded = round_up(size + (size == 0), alignment);
+    if (rounded <= small_size_max) [[likely]] // which is not 0, as class_of()'s may be
+        return static_cast<unsigned>(div_round_up(rounded, malloc_alignment));
+    return class_of_large(rounded);
 }
 
 /// The largest power of two that divides an object's size: where objects follow each other from a
@@ -60,6 +63,12 @@ constexpr std::size_t natural_alignment(std::size_t size)
 
 /// Classes whose objects come several to a slab; the classes above have slabs of one object.
 inline constexpr unsigned nr_slab_classes = class_of(slab_size_max) + 1;
+
+/// malloc's caches are numbered by their classes: is this the number of one whose slabs have one object each?
+constexpr bool is_single_class(unsigned number)
+{
+    return number - nr_slab_classes < nr_classes - nr_slab_classes;
+}
 
 /// The class map's bytes: 0, malloc's classes, and behind them the first caches of the program (the
 /// near ones).  Bins of threads are numbered in the same way.

@@ -293,8 +293,8 @@ page* single_object_at(const pageblock* block, const void* address)
     if (block == nullptr || block->mem_map == nullptr)
         return nullptr;
     page& p = page_of(*block, address);
-    const bool found = p.state == page_state::slab && p.cache < nr_classes &&
-                       all_caches[p.cache].is_single() && p.start == address;
+    const bool found =
+        p.state == page_state::slab && is_single_class(p.cache) && p.start == address;
     return found ? &p : nullptr;
 }
 

@@ -1,0 +1,35 @@
+#include "heap/large_cache.hpp"
+
+#include "host/thread.hpp"
+
+#include <algorithm>
+
+namespace bsl
+{
+
+void large_cache::open()
+{
+    if (!is_closed())
+        return;
+    if (in_doubt_ != nullptr && !robbed_.test(slot_in_doubt_))
+        slots_[slot_in_doubt_].store(in_doubt_, std::memory_order_relaxed);
+    in_doubt_ = nullptr;
+    robbed_ = {};
+    closed_.store(false, std::memory_order_relaxed);
+    bytes_ = 0;
+    for (unsigned c = nr_slab_classes; c < nr_classes; ++c)
+        bytes_ += bytes_of(c);
+}
+
+bool large_cache::begin_theft()
+{
+    const auto is_kept = [](const std::atomic<page*>& slot) {
+        return slot.load(std::memory_order_relaxed) != nullptr;
+    };
+    if (std::none_of(slots_, slots_ + nr_slots, is_kept))
+        return false;
+    closed_.store(true, std::memory_order_relaxed);
+    return host::memory_barrier_everywhere();
+}
+
+} // namespace bsl
