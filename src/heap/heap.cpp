@@ -235,10 +235,12 @@ void* malloc_slow(std::size_t size) noexcept
 void* malloc_medium(std::size_t size) noexcept
 {
     thread_bins* mine = this_thread.bins;
+    if (mine == nullptr) [[unlikely]]
+        return malloc_slow(size);
     void* object = nullptr;
-    if (size <= slab_size_max && mine != nullptr) [[likely]]
+    if (size <= slab_size_max) [[likely]]
         object = mine->of_class[class_of_large(size)].pop();
-    else if (size <= kmalloc_size_max && mine != nullptr)
+    else if (size <= kmalloc_size_max)
         object = large_at_hand(mine, size);
     return object != nullptr ? object : malloc_slow(size);
 }

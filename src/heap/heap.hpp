@@ -23,7 +23,7 @@ namespace bsl::heap
 
 /// nullptr with errno = ENOMEM when there is no memory.  Alignment is 16, always.
 [[gnu::noinline]] void* malloc_slow(std::size_t size) noexcept;
-[[gnu::noinline]] void* malloc_medium(std::size_t size) noexcept;
+[[gnu::noinline, gnu::aligned(cache_line_size)]] void* malloc_medium(std::size_t size) noexcept;
 [[gnu::noinline]] void free_slow(void* p, std::size_t size_class) noexcept;
 
 [[gnu::always_inline]] inline void* malloc(std::size_t size) noexcept

@@ -7,6 +7,9 @@
 namespace bsl
 {
 
+constinit large_bounds bounds_of_large{thread_large_bytes_max >> page_shift,
+                                       thread_largest_max >> page_shift};
+
 void large_cache::open()
 {
     if (!is_closed())
@@ -16,9 +19,9 @@ void large_cache::open()
     in_doubt_ = nullptr;
     robbed_ = {};
     closed_.store(false, std::memory_order_relaxed);
-    bytes_ = 0;
+    sum_ = 0;
     for (unsigned c = nr_slab_classes; c < nr_classes; ++c)
-        bytes_ += bytes_of(c);
+        sum_ += pages_of(c);
 }
 
 bool large_cache::begin_theft()

@@ -4,7 +4,7 @@
 ///
 ///     slot of a class: nullptr, or the struct page of a parked object (park())
 ///
-/// What is kept is bounded by bytes (thread_large_bytes_max), or is a single larger one.
+/// What is kept is bounded by its pages (thread_large_bytes_max), or is a single larger one.
 ///
 /// Who may do what: take() and keep() are the owner thread's alone, without a lock, and make do with plain loads
 /// and stores.  Everything else is under the owner's thread lock.
@@ -38,15 +38,20 @@
 namespace bsl
 {
 
-/// What one thread may have of something of which a few threads may have `bytes`.
-std::size_t share_of(std::size_t bytes);
+/// What each thread may keep, in pages; less where threads are many (set_crowd()).
+struct large_bounds
+{
+    std::atomic<std::size_t> sum;
+    std::atomic<std::size_t> single; ///< if it is all that the thread keeps
+};
+extern constinit large_bounds bounds_of_large;
 
 class large_cache
 {
 public:
     static constexpr unsigned nr_slots = nr_classes - nr_slab_classes;
 
-    /// The object kept of a class, if it has `pages` pages and not many more; it is not parked any more.
+    /// The object kept of a class, if it has `pages` pages; it is not parked any more.
     /// nullptr: none, or a theft has begun.  Owner only.
     page* take(unsigned size_class, std::size_t pages)
     {
@@ -55,8 +60,7 @@ public:
         if (head == nullptr)
             return nullptr;
         const std::size_t kept = pages_[i].load(std::memory_order_relaxed);
-        // The smallest of them differ in size by more than a class does.
-        if (kept < pages || kept > pages + pages / 4)
+        if (kept < pages)
             return nullptr;
         slots_[i].store(nullptr, std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst); // the thief's barrier does the rest
@@ -65,7 +69,7 @@ public:
             slot_in_doubt_ = i;
             return nullptr;
         }
-        bytes_ -= kept << page_shift;
+        sum_ -= kept;
         unpark(*head);
         return head;
     }
@@ -76,35 +80,36 @@ public:
     {
         const unsigned i = head.cache - nr_slab_classes;
         const std::size_t pages = single_pages(head);
-        if (is_closed() || !has_room(pages << page_shift) ||
-            slots_[i].load(std::memory_order_relaxed) != nullptr)
+        if (is_closed() || !has_room(pages) || slots_[i].load(std::memory_order_relaxed) != nullptr)
             return false;
         pages_[i].store(static_cast<std::uint16_t>(pages), std::memory_order_relaxed);
         slots_[i].store(&head, std::memory_order_release);
-        bytes_ += pages << page_shift;
+        sum_ += pages;
         return true;
     }
 
-    /// May an object of `size` bytes be kept besides what is?  Owner only.
-    bool has_room(std::size_t size) const
+    /// May an object of so many pages be kept besides what is?  Owner only.
+    bool has_room(std::size_t pages) const
     {
-        return bytes_ + size <= share_of(thread_large_bytes_max) ||
-               (bytes_ == 0 && size <= share_of(thread_largest_max));
+        return sum_ + pages <= bounds_of_large.sum.load(std::memory_order_relaxed) ||
+               (sum_ == 0 && may_be_alone(pages));
+    }
+    static bool may_be_alone(std::size_t pages)
+    {
+        return pages <= bounds_of_large.single.load(std::memory_order_relaxed);
     }
 
-    /// Of all that is kept; more, after a theft.  Owner only.
-    std::size_t bytes() const { return bytes_; }
+    /// Is nothing kept?  Owner only; it may be so though it is denied, after a theft.
+    bool is_empty() const { return sum_ == 0; }
 
-    /// Of the object of a class, as seen from any thread.
-    std::size_t bytes_of(unsigned size_class) const
+    /// Pages of the object of a class, as seen from any thread; 0: none.
+    std::size_t pages_of(unsigned size_class) const
     {
         const unsigned i = size_class - nr_slab_classes;
-        if (slots_[i].load(std::memory_order_acquire) == nullptr)
-            return 0;
-        return std::size_t{pages_[i].load(std::memory_order_relaxed)} << page_shift;
+        return slots_[i].load(std::memory_order_acquire) == nullptr
+                   ? 0
+                   : pages_[i].load(std::memory_order_relaxed);
     }
-
-    // --- all others with the owner's thread lock held ---------------------------------------------
 
     /// Has there been a theft?  Owner only; without the lock.
     bool is_closed() const { return closed_.load(std::memory_order_relaxed); }
@@ -121,7 +126,7 @@ public:
             if (page* head = slot.load(std::memory_order_acquire))
                 take_out(slot, *head, give);
         }
-        bytes_ = 0;
+        sum_ = 0;
     }
 
     /// The same where the owner may be running.
@@ -157,7 +162,7 @@ private:
     bitmap<round_up(nr_slots, 64)> robbed_ = {}; ///< slots, since it was closed
     page* in_doubt_ = nullptr;                   ///< between the steps of take(); the owner's
     unsigned slot_in_doubt_ = 0;
-    std::size_t bytes_ = 0; ///< the owner's
+    std::size_t sum_ = 0; ///< of pages; the owner's
 };
 
 } // namespace bsl

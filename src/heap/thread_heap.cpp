@@ -63,6 +63,9 @@ std::size_t share_of(std::size_t bytes)
 void set_crowd(std::size_t n)
 {
     crowd.store(n, std::memory_order_relaxed);
+    const auto pages = [](std::size_t bytes) { return share_of(bytes) >> page_shift; };
+    bounds_of_large.sum.store(pages(thread_large_bytes_max), std::memory_order_relaxed);
+    bounds_of_large.single.store(pages(thread_largest_max), std::memory_order_relaxed);
 }
 
 // --- empty sheaves -----------------------------------------------------------------------------
@@ -139,7 +142,7 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
     void* object = mine->pop();
     if (object == nullptr)
         object = refill(cache, *mine, use);
-    if (use.nr_opened != 0 && large_.bytes() != 0) // the next pages are to come from there
+    if (use.nr_opened != 0 && !large_.is_empty()) // the next pages are to come from there
         drain_large();
     return object;
 }
@@ -148,7 +151,7 @@ void* thread_heap::take(const kmem_cache& cache, page_use& use)
 void* thread_heap::alloc_single(const kmem_cache& cache, single_request wanted, bool& zeros)
 {
     mutex_guard guard(lock);
-    if (large_.bytes() != 0 && zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
+    if (!large_.is_empty() && zone_of_node(node()).counts().nr_dirty_large < wanted.pages)
         drain_large();
     return cache.refill_single(current_shard(), wanted, zeros);
 }
@@ -354,8 +357,8 @@ bool thread_heap::keep_large_instead(page& head)
 {
     mutex_guard guard(lock);
     large_.open();
-    const std::size_t size = single_pages(head) << page_shift;
-    if (!large_.has_room(size) && size <= share_of(thread_largest_max))
+    const std::size_t pages = single_pages(head);
+    if (!large_.has_room(pages) && large_.may_be_alone(pages))
         drain_large(); // what was freed last is what is asked for next
     return large_.keep(head);
 }
@@ -377,7 +380,7 @@ void thread_heap::drain_large()
 std::size_t thread_heap::nr_cached(unsigned size_class)
 {
     if (size_class >= nr_slab_classes)
-        return large_.bytes_of(size_class) != 0;
+        return large_.pages_of(size_class) != 0;
     mutex_guard guard(lock);
     std::size_t n = 0;
     for (const sheaf* s = full_[size_class].first(); s != nullptr; s = s->next)

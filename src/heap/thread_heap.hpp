@@ -101,7 +101,12 @@ public:
     [[gnu::always_inline]] void* take_large(unsigned size_class, std::size_t pages)
     {
         const page* head = large_.take(size_class, pages);
-        return head != nullptr ? head->start : nullptr;
+        if (head == nullptr) [[unlikely]]
+            return nullptr;
+        char* const start = head->start;
+        if (start == nullptr)
+            __builtin_unreachable(); // or each caller asks again
+        return start;
     }
     [[gnu::always_inline]] bool keep_large(page& head) { return large_.keep(head); }
 
@@ -170,7 +175,10 @@ public:
     /// Objects of a class in this thread's full sheaves and, as seen from outside, in its bin.
     std::size_t nr_cached(unsigned size_class);
     /// Bytes of the object that it keeps of a class whose objects have a slab each; as seen from outside, too.
-    std::size_t large_bytes_of(unsigned size_class) const { return large_.bytes_of(size_class); }
+    std::size_t large_bytes_of(unsigned size_class) const
+    {
+        return large_.pages_of(size_class) << page_shift;
+    }
 
     /// Pages in this thread's pageset and, as seen from outside, in its bins of frames.
     std::size_t nr_pages_held() const { return pages_.nr_pages_held() + nr_frame_pages(); }
@@ -242,6 +250,9 @@ private:
     counter<std::size_t> flushed_bytes_ = 0;
 };
 static_assert(sizeof(thread_heap) <= thread_heap_size);
+
+/// What one thread may have of something of which a few threads may have `bytes`.
+std::size_t share_of(std::size_t bytes);
 
 /// Puts what is of this node to the front; returns how many are.
 unsigned sort_by_node(void** objects, unsigned n, unsigned node, unsigned (*node_of_one)(void*));
