@@ -4,7 +4,7 @@
 ///
 /// The map covers one stretch of addresses, the class window, in which arenas are put as long as
 /// there is room.  It answers the only question free() has on its fast path; class 0 is every other
-/// answer: not a small object, another page's business, or not ours at all.
+/// answer: no object of a class starts here, another page's business, or not ours at all.
 ///
 ///     offset = address - start;   offset < span ? bytes[offset / 4096] : 0
 ///

@@ -56,10 +56,14 @@ inline address_owner owner_of(const void* address)
     return {reinterpret_cast<pageblock*>(value), nullptr};
 }
 
-/// The pageblock of an address that is in use in an arena; only for such.
+/// The pageblock of an address that is in use in an arena; only for such, so that nothing is asked.
 inline pageblock& pageblock_of(const void* address)
 {
-    return *owner_of(address).block;
+    const std::uintptr_t slot = reinterpret_cast<std::uintptr_t>(address) >> pageblock_shift;
+    const mem_section* section =
+        mem_sections[slot / pageblocks_per_section].load(std::memory_order_acquire);
+    return *reinterpret_cast<pageblock*>(
+        section->owner[slot % pageblocks_per_section].load(std::memory_order_acquire));
 }
 
 /// From now on these pages, of one pageblock, may hold memory.  Did any before?  If not, all read as zeros.

@@ -250,15 +250,16 @@ void free_slow(void* p, std::size_t size_class) noexcept
     if (p == nullptr)
         return;
     count(calls.free);
+    if (size_class == single_map_class) {
+        page& head = page_of(pageblock_of(p), p);
+        if (head.start == p) [[likely]]
+            return free_large(p, head, "free");
+    }
     if (is_malloc_class(static_cast<unsigned>(size_class)))
         return free_object(p, static_cast<unsigned>(size_class));
-    const address_owner owner = owner_of(p);
-    if (page* head = single_object_at(owner.block, p))
-        free_large(p, *head, "free");
-    else if (starts_window(p, owner.window))
-        free_window(p, *owner.window, "free");
-    else
-        free_any(p, "free");
+    if (vm_area* window = window_at(p); starts_window(p, window))
+        return free_window(p, *window, "free");
+    free_any(p, "free");
 }
 
 void free_for(void* p, const char* call) noexcept

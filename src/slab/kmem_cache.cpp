@@ -12,6 +12,7 @@
 #include "slab/kmem_cache.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/class_map.hpp"
 #include "arena/huge_pages.hpp"
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
@@ -246,6 +247,7 @@ bool kmem_cache::resize_single(page& head, const kmem_cache& to, std::size_t wan
     disown_single(head);
     head.cache = to.number_;
     head.state = page_state::slab;
+    page_classes.set(head.start, 1, to.map_class_);
     set_single_pages(head, wanted);
     mutex_guard guard(home->lock);
     to.count_slab(*home, head);
@@ -258,6 +260,7 @@ void kmem_cache::disown_single(page& head) const
     kmem_cache_node& home = *node(head.shard);
     mutex_guard guard(home.lock);
     forget_slab(home, head);
+    page_classes.set(head.start, 1, 0);
     head.state = page_state::free;
 }
 

@@ -70,9 +70,11 @@ constexpr bool is_single_class(unsigned number)
     return number - nr_slab_classes < nr_classes - nr_slab_classes;
 }
 
-/// The class map's bytes: 0, malloc's classes, and behind them the first caches of the program (the
-/// near ones).  Bins of threads are numbered in the same way.
-inline constexpr unsigned nr_map_classes = nr_slab_classes + nr_near_caches;
+/// The class map's bytes: 0, malloc's classes, behind them the first caches of the program (the near ones), and one for
+/// the first page of any of malloc's objects that has a slab of its own.  Bins of threads are numbered in the same
+/// way; that of the last is as empty as that of 0.
+inline constexpr unsigned single_map_class = nr_slab_classes + nr_near_caches;
+inline constexpr unsigned nr_map_classes = single_map_class + 1;
 static_assert(nr_map_classes <= 256);
 
 /// Is this byte of the class map one of malloc's classes?

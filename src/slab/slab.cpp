@@ -135,6 +135,7 @@ page* kmem_cache::make_single(unsigned shard, single_request wanted) const
     head.free_objects[parked_word] = 0;
     set_single_pages(head, wanted.pages);
     describe_head(head, start, shard, 0);
+    page_classes.set(start, 1, map_class_);
     BSL_PROBE3(slab_new, &name_[0], start, wanted.pages);
     return &head;
 }
@@ -146,9 +147,8 @@ void kmem_cache::free_slab(pageset* pages, page& head) const
     char* start = head.start;
     BSL_PROBE3(slab_free, &name_[0], start, used);
     uncharge(*this, used);
-    if (!is_single())
-        page_classes.set(start, used, 0);
     const std::size_t described = is_single() ? 1 : used;
+    page_classes.set(start, described, 0);
     for (std::size_t i = 0; i < described; ++i)
         (&head)[i].state = page_state::free;
     zone& home = home_of(start);

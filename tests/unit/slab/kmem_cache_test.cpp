@@ -76,7 +76,8 @@ TEST_CASE("objects of every class are apart, aligned, and found again from any a
             auto* at = static_cast<char*>(object);
             sorted.insert(at);
             REQUIRE(reinterpret_cast<std::uintptr_t>(at) % natural_alignment(cache.size()) == 0);
-            REQUIRE(page_classes.lookup(at) == (cache.is_single() ? 0 : c));
+            REQUIRE(page_classes.lookup(at) == (cache.is_single() ? single_map_class : c));
+            REQUIRE((!cache.is_single() || page_classes.lookup(at + bytes_per_page) == 0));
             for (const char* inside : {at, at + cache.size() / 2, at + cache.size() - 1}) {
                 if (cache.is_single() && inside != at)
                     continue; // only its first page speaks
