@@ -35,8 +35,8 @@ constexpr std::size_t div_round_up(std::size_t n, std::size_t d)
 /// floor(log2(n)); n > 0.
 constexpr unsigned ilog2(std::size_t n)
 {
-    return 63 ^ static_cast<unsigned>(
-                    __builtin_clzll(n)); // 63 minus it; of this compilers make one instruction
+    // 63 minus it, of which compilers make one instruction this way.
+    return 63 ^ static_cast<unsigned>(__builtin_clzll(n));
 }
 
 /// ceil(log2(n)); n > 0.

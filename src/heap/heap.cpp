@@ -74,7 +74,7 @@ void free_run(page& head)
     report_double_free(call, locate(p, head));
 }
 
-/// Of another node, of a class that the thread keeps one of, or too large for what it keeps already.
+/// Where the machine has several nodes, or the thread keeps one of its class or too much already.
 [[gnu::noinline]] void free_large_slow(void* p, page& head)
 {
     thread_heap* mine = this_thread_heap();

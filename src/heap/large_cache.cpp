@@ -14,9 +14,10 @@ void large_cache::open()
 {
     if (!is_closed())
         return;
-    if (in_doubt_ != nullptr && !robbed_.test(slot_in_doubt_))
-        slots_[slot_in_doubt_].store(in_doubt_, std::memory_order_relaxed);
-    in_doubt_ = nullptr;
+    page* head = in_doubt_.load(std::memory_order_acquire);
+    if (head != nullptr && !robbed_.test(slot_in_doubt_))
+        slots_[slot_in_doubt_].store(head, std::memory_order_relaxed);
+    in_doubt_.store(nullptr, std::memory_order_relaxed);
     robbed_ = {};
     closed_.store(false, std::memory_order_relaxed);
     sum_ = 0;

@@ -65,8 +65,9 @@ public:
         slots_[i].store(nullptr, std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst); // the thief's barrier does the rest
         if (is_closed()) [[unlikely]] {
-            in_doubt_ = head;
             slot_in_doubt_ = i;
+            in_doubt_.store(head,
+                            std::memory_order_release); // after the slot, for the child of a fork
             return nullptr;
         }
         sum_ -= kept;
@@ -160,7 +161,7 @@ private:
     std::atomic<std::uint16_t> pages_[nr_slots] = {};
     std::atomic<bool> closed_{false};
     bitmap<round_up(nr_slots, 64)> robbed_ = {}; ///< slots, since it was closed
-    page* in_doubt_ = nullptr;                   ///< between the steps of take(); the owner's
+    std::atomic<page*> in_doubt_{nullptr};       ///< between the steps of take(); the owner's
     unsigned slot_in_doubt_ = 0;
     std::size_t sum_ = 0; ///< of pages; the owner's
 };

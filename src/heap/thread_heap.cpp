@@ -355,11 +355,14 @@ void thread_heap::settle_large()
 
 bool thread_heap::keep_large_instead(page& head)
 {
-    mutex_guard guard(lock);
-    large_.open();
+    settle_large();
     const std::size_t pages = single_pages(head);
-    if (!large_.has_room(pages) && large_.may_be_alone(pages))
+    if (!large_.has_room(pages)) {
+        if (!large_.may_be_alone(pages))
+            return false;
+        mutex_guard guard(lock);
         drain_large(); // what was freed last is what is asked for next
+    }
     return large_.keep(head);
 }
 
