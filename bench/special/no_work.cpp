@@ -1,6 +1,7 @@
 /// malloc and free that do nothing: what two calls cost that find their way from a program into a library and back.  To
-/// be preloaded into `micro/pair`, which has one block at a time; every block is the same one.
+/// be preloaded into `micro/pair`, which has one block at a time (but not for calloc); every block is the same one.
 #include <cstddef>
+#include <new>
 
 namespace
 {
@@ -14,4 +15,18 @@ extern "C" void* malloc(std::size_t)
     return block;
 }
 
+extern "C" void* aligned_alloc(std::size_t, std::size_t)
+{
+    return block;
+}
+
 extern "C" void free(void*) {}
+
+void* operator new(std::size_t)
+{
+    return block;
+}
+
+void operator delete(void*, std::size_t) noexcept {}
+
+void operator delete(void*) noexcept {}

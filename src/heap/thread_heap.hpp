@@ -213,7 +213,8 @@ private:
     void drain_programs() BSL_TSA(requires_capability(lock));
     void steal_programs() BSL_TSA(requires_capability(lock));
     void drain_large() BSL_TSA(requires_capability(lock));
-    void flush_large(page& head) BSL_TSA(requires_capability(lock));
+    /// With the lock held, which the analysis does not see in a lambda.
+    void flush_large(page& head);
     void keep_frame(page& first, unsigned order) BSL_TSA(requires_capability(lock));
     void give_frames(void* const* frames, unsigned n, unsigned order)
         BSL_TSA(requires_capability(lock));
