@@ -24,7 +24,8 @@
 /// Why: an owner that finds it open in step 2 did so before the thief's barrier, and the thief sees the slot empty.  An
 /// owner that is between its steps at the barrier finds it closed afterwards, and the mark tells who has the object.
 /// The mark is of no other object: nothing is kept while it is closed, but what a keep() that was on its way at the
-/// barrier puts into a slot that it has found empty.
+/// barrier puts into a slot that it has found empty.  It looks into the slot before it asks whether it is closed: a
+/// slot that a thief empties in between would be filled again, and what is kept there taken for what was stolen.
 ///
 /// In the child of a fork, an object that another thread was taking is lost.
 
@@ -81,7 +82,10 @@ public:
     {
         const unsigned i = head.cache - nr_slab_classes;
         const std::size_t pages = single_pages(head);
-        if (is_closed() || !has_room(pages) || slots_[i].load(std::memory_order_relaxed) != nullptr)
+        if (slots_[i].load(std::memory_order_relaxed) != nullptr || !has_room(pages))
+            return false;
+        std::atomic_signal_fence(std::memory_order_seq_cst); // first the slot: see above
+        if (is_closed()) [[unlikely]]
             return false;
         pages_[i].store(static_cast<std::uint16_t>(pages), std::memory_order_relaxed);
         slots_[i].store(&head, std::memory_order_release);

@@ -15,7 +15,8 @@
 /// from the slabs.
 ///
 /// Lock: thread_heap::lock guards everything but the bins, which are the owner's alone to pop and
-/// push; attaching and detaching their sheaves is done by the owner with the lock held.
+/// push; attaching and detaching their sheaves is done by the owner with the lock held.  Large objects have rules of
+/// their own (large_cache.hpp).
 
 #include "base/bitmap.hpp"
 #include "base/counter.hpp"

@@ -44,10 +44,10 @@ constexpr unsigned sheaf_capacity_for(std::size_t size)
 /// By a cache's number and size class.
 constexpr unsigned map_class_of(unsigned number, unsigned size_class)
 {
+    if (is_single_class(number))
+        return single_map_class;
     if (number < nr_caches)
-        return is_malloc_class(size_class) ? size_class
-               : is_single_class(number)   ? single_map_class
-                                           : 0;
+        return is_malloc_class(size_class) ? size_class : 0;
     const unsigned slot = number - nr_caches;
     return slot < nr_near_caches ? nr_slab_classes + slot : 0;
 }

@@ -138,18 +138,27 @@ unsigned use_two_classes()
     return overlap;
 }
 
-} // namespace
+/// Frees an object whose class has one kept already, which a theft in that moment takes.
+unsigned use_one_class_twice()
+{
+    void* one = heap::malloc(size);
+    void* other = heap::malloc(size);
+    heap::free(one);
+    heap::free(other);
+    return 0;
+}
 
-TEST_CASE("what a running thread keeps is stolen, and each object has one owner")
+/// Calls use() in a thread from which everything is stolen meanwhile; the sum of what it returned.
+unsigned rob_while(unsigned (*use)())
 {
     std::atomic<bool> is_over{false};
     std::atomic<thread_heap*> heap_of_owner{nullptr};
-    unsigned overlaps = 0;
+    unsigned sum = 0;
     std::thread owner([&] {
-        use_two_classes();
+        use();
         heap_of_owner = this_thread_heap();
         while (!is_over.load(std::memory_order_relaxed))
-            overlaps += use_two_classes();
+            sum += use();
     });
     while (heap_of_owner == nullptr)
         std::this_thread::yield();
@@ -159,5 +168,30 @@ TEST_CASE("what a running thread keeps is stolen, and each object has one owner"
     }
     is_over = true;
     owner.join();
-    CHECK(overlaps == 0);
+    return sum;
+}
+
+std::size_t nr_objects_there_are()
+{
+    drain_all_threads();
+    std::size_t n = 0;
+    for (unsigned shard = 0; shard < nr_shards(); ++shard) {
+        if (const kmem_cache_node* node = kmalloc_cache(size_class).node(shard))
+            n += node->nr_slabs;
+    }
+    return n;
+}
+
+} // namespace
+
+TEST_CASE("what a running thread keeps is stolen, and each object has one owner")
+{
+    CHECK(rob_while(use_two_classes) == 0);
+}
+
+TEST_CASE("no object is lost where one is freed while another of its class is stolen")
+{
+    const std::size_t before = nr_objects_there_are();
+    rob_while(use_one_class_twice);
+    CHECK(nr_objects_there_are() == before);
 }
