@@ -96,17 +96,19 @@ public:
     void keep_starts(std::size_t length)
     {
         constexpr std::size_t nr_words = Bits / 64;
-        std::size_t step = 1;
-        for (std::size_t so_far = 1; so_far < length; so_far += step) {
-            step = length - so_far < so_far ? length - so_far : so_far;
-            const std::size_t words = step / 64;
-            const std::size_t bits = step % 64;
-            for (std::size_t w = 0; w < nr_words; ++w) {
-                const std::uint64_t low = w + words < nr_words ? words_[w + words] : 0;
-                const std::uint64_t high = w + words + 1 < nr_words ? words_[w + words + 1] : 0;
-                words_[w] &= bits == 0 ? low : low >> bits | high << (64 - bits);
-            }
+        std::uint64_t ones[nr_words + 1] = {}; // behind the bitmap there are none
+        for (std::size_t w = 0; w < nr_words; ++w)
+            ones[w] = load(w);
+        for (std::size_t step, so_far = 1; so_far < length; so_far += step) {
+            const std::size_t most =
+                so_far < 64 ? so_far : 63; // a word and the next one tell no more
+            step = length - so_far < most ? length - so_far : most;
+#pragma GCC unroll 1 // two words at once, which gcc does not see where it has unrolled
+            for (std::size_t w = 0; w < nr_words; ++w)
+                ones[w] &= ones[w] >> step | ones[w + 1] << (64 - step);
         }
+        for (std::size_t w = 0; w < nr_words; ++w)
+            words_[w] = ones[w];
     }
 
 private:
