@@ -113,6 +113,8 @@ def _special(quick):
              "64 MiB blocks after 1 GiB of pieces of which every 16th lives", memory_mib=2500),
         make("huge_after_free", "fragmented_huge", f"keep=0 {holes}",
              "the same, all pieces freed", memory_mib=2500),
+        make("large_block", "large_block", "mib=600" if quick else "",
+             "1 GiB in one block, written for the first time", memory_mib=1500),
         make("realloc_to_1G", "realloc_huge", "work=33554432" if quick else "",
              "one block grown in 64 KiB steps", memory_mib=2500, max_repeat=2),
         Workload("special/10_feed_400", "special",

@@ -1,9 +1,12 @@
 #include "arena/huge_pages.hpp"
 
+#include "host/clock.hpp"
 #include "host/vm.hpp"
 
 namespace bsl
 {
+
+constinit page_costs costs_of_pages;
 
 namespace
 {
@@ -16,13 +19,85 @@ bool step(pageblock& block, huge_advice from, huge_advice to)
     return block.huge.compare_exchange_strong(from, to, std::memory_order_relaxed);
 }
 
+/// Faults pages in.  How long that took; 0 where the kernel does not do it.
+std::uint64_t populate(char* start, std::size_t pages)
+{
+    const std::uint64_t before = host::nanoseconds();
+    return host::populate(start, pages << page_shift) ? host::nanoseconds() - before : 0;
+}
+
+void note_first_huge(char* start, std::size_t pages)
+{
+    if (const std::uint64_t ns = populate(start, pages))
+        costs_of_pages.note_huge(ns);
+}
+
+/// The mean of about the last `weight` values.
+void average(std::atomic<std::uint64_t>& mean, std::uint64_t value, std::uint64_t weight)
+{
+    const std::uint64_t old = mean.load(std::memory_order_relaxed);
+    mean.store(old == 0 ? value : (old * (weight - 1) + value) / weight, std::memory_order_relaxed);
+}
+
 } // namespace
 
-bool ask_for_huge_pages(pageblock& block)
+void page_costs::note_pages(std::size_t pages, std::uint64_t ns)
 {
-    if (step(block, huge_advice::due, huge_advice::given))
-        host::advise_huge(block.start, pageblock_size, true);
-    return block.huge.load(std::memory_order_relaxed) == huge_advice::given;
+    average(ns_page_, ns / pages, 8);
+}
+
+void page_costs::note_huge(std::uint64_t ns)
+{
+    average(ns_huge_, ns, 4);
+}
+
+bool page_costs::does_huge_pay() const
+{
+    return ns_huge_.load(std::memory_order_relaxed) <=
+           pages_per_huge_page * ns_page_.load(std::memory_order_relaxed);
+}
+
+bool page_costs::asks_for_huge()
+{
+    if (does_huge_pay())
+        return true;
+    if (nr_refused_.fetch_add(1, std::memory_order_relaxed) % huge_page_retry !=
+        huge_page_retry - 1)
+        return false;
+    ns_huge_.store(0, std::memory_order_relaxed); // the trial alone decides
+    return true;
+}
+
+void open_pages(pageblock& block, char* start, std::size_t pages)
+{
+    if (block.huge.load(std::memory_order_relaxed) == huge_advice::due) [[unlikely]] {
+        const bool is_wanted = costs_of_pages.asks_for_huge();
+        if (step(block, huge_advice::due, is_wanted ? huge_advice::given : huge_advice::none) &&
+            is_wanted) {
+            host::advise_huge(block.start, pageblock_size, true);
+            note_first_huge(start, pages);
+            if (!costs_of_pages.does_huge_pay())
+                end_huge_pages(block);
+            return;
+        }
+    }
+    if (pages == 1 || block.huge.load(std::memory_order_relaxed) == huge_advice::given)
+        return;
+    if (const std::uint64_t ns = populate(start, pages))
+        costs_of_pages.note_pages(pages, ns);
+}
+
+void open_window(char* start, std::size_t size, std::size_t reserved)
+{
+    if (!costs_of_pages.asks_for_huge())
+        return;
+    host::advise_huge(start, reserved, true);
+    const auto before = static_cast<std::size_t>(-reinterpret_cast<std::uintptr_t>(start)) %
+                        (pages_per_huge_page << page_shift);
+    if (before < size)
+        note_first_huge(start + before, 1);
+    if (!costs_of_pages.does_huge_pay())
+        host::advise_huge(start, reserved, false);
 }
 
 void end_huge_pages(pageblock& block)

@@ -79,6 +79,14 @@ inline constexpr unsigned slab_order_max = 5;
 inline constexpr std::size_t populate_part = 16;
 inline constexpr std::size_t populate_max = 15;
 
+/// What the kernel's huge page is taken to be. Where it took longer than its pages would one by one, this many
+/// pageblocks do without before the next trial.
+inline constexpr std::size_t pages_per_huge_page = 2 * mib / bytes_per_page;
+inline constexpr unsigned huge_page_retry = 32;
+
+/// A single page, until some were timed.
+inline constexpr std::uint64_t page_ns_guess = 1000;
+
 /// Bytes of objects that one refill takes from a slab of which some pages hold no memory, but at least two objects.
 inline constexpr std::size_t refill_bytes_max = 8 * kib;
 

@@ -1,6 +1,6 @@
 #pragma once
 
-/// Time since an arbitrary start, cheap and coarse (a few milliseconds).
+/// Time since an arbitrary start: cheap and coarse (a few milliseconds), or fine.
 
 #include <cstdint>
 
@@ -8,5 +8,6 @@ namespace bsl::host
 {
 
 std::uint64_t coarse_milliseconds();
+std::uint64_t nanoseconds();
 
 } // namespace bsl::host

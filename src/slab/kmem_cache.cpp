@@ -17,7 +17,6 @@
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
 #include "base/probe.hpp"
-#include "host/vm.hpp"
 #include "slab/cache_table.hpp"
 #include "slab/program_cache.hpp"
 #include "slab/slab.hpp"
@@ -70,14 +69,12 @@ void populate(const page_use& use)
         return;
     VM_BUG_ON(!lockdep::holds_nothing());
     pageblock& block = pageblock_of(use.opened);
-    const bool is_huge = ask_for_huge_pages(block);
     if (block.nr_given != 0) [[unlikely]] {
         zone& home = home_of(use.opened);
         mutex_guard guard(home.lock);
         home.note_filled(use.opened, use.nr_opened);
     }
-    if (use.nr_opened > 1 && !is_huge)
-        host::populate(use.opened, use.nr_opened << page_shift);
+    open_pages(block, use.opened, use.nr_opened);
 }
 
 // --- from slabs to objects ---------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include "vmalloc/vm_area.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/huge_pages.hpp"
 #include "arena/mem_section.hpp"
 #include "arena/naming.hpp"
 #include "base/check.hpp"
@@ -245,8 +246,6 @@ bool relocate(vm_area& area, std::size_t size)
         return false;
     // What grows like this is filled from its start on.
     area.wants_huge_pages = area.wants_huge_pages || size >= param.huge_windows_from;
-    if (area.wants_huge_pages)
-        host::advise_huge(next.start, next.reserved, true);
     next.committed = used;
     if (!commit(next, size) || !set_owner(next.start, nr_slots(next.reserved), &area)) {
         unmap(next.start, next.reserved);
@@ -261,6 +260,8 @@ bool relocate(vm_area& area, std::size_t size)
         unmap(next.start + behind, next.reserved - behind);
         return false;
     }
+    if (area.wants_huge_pages)
+        open_window(next.start + used, size - used, next.reserved - used);
     // What a plain move has unmapped may be another thread's by now.
     const std::size_t gone = leaves_hole ? used : 0;
     clear_owner(area.start, nr_slots(area.reserved));
@@ -294,13 +295,14 @@ vm_area* make_vm_area(const vm_area_request& request)
         return make_vm_area(fresh);
     }
     area->committed = area->lent_end;
-    area->wants_huge_pages = request.is_dense && request.size >= param.huge_windows_from;
-    if (area->wants_huge_pages)
-        host::advise_huge(area->start + area->lent_end, area->reserved - area->lent_end, true);
     if (!commit(*area, request.size) || !set_owner(area->start, nr_slots(area->reserved), area)) {
         take_apart(*area);
         return nullptr;
     }
+    area->wants_huge_pages = request.is_dense && request.size >= param.huge_windows_from;
+    if (area->wants_huge_pages)
+        open_window(area->start + area->lent_end, request.size - area->lent_end,
+                    area->reserved - area->lent_end);
     area->size = request.size;
     return area;
 }

@@ -1,5 +1,5 @@
 #include "unit/buddy/own_zone.hpp"
-#include "unit/memory.hpp"
+#include "unit/huge_pages.hpp"
 #include "unit/params.hpp"
 
 #include "arena/huge_pages.hpp"
@@ -7,38 +7,15 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
-#include <fstream>
-#include <sstream>
-#include <string>
-#include <unistd.h>
 
 using namespace bsl;
 
 namespace
 {
 
-/// Has the mapping of an address this flag in /proc/self/smaps?  (hg: huge pages, nh: none)
-bool has_flag(const void* at, const std::string& flag)
+bool is_given(const pageblock& block)
 {
-    std::ifstream maps("/proc/self/smaps");
-    bool is_here = false;
-    for (std::string line; std::getline(maps, line);) {
-        std::uintptr_t start = 0;
-        std::uintptr_t end = 0;
-        char dash = 0;
-        std::istringstream head(line);
-        if (head >> std::hex >> start >> dash >> end && dash == '-')
-            is_here = start <= reinterpret_cast<std::uintptr_t>(at) &&
-                      reinterpret_cast<std::uintptr_t>(at) < end;
-        else if (is_here && line.rfind("VmFlags:", 0) == 0)
-            return (line + ' ').find(' ' + flag + ' ') != std::string::npos;
-    }
-    return false;
-}
-
-bool kernel_has_huge_pages()
-{
-    return access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
+    return block.huge.load() == huge_advice::given;
 }
 
 } // namespace
@@ -47,19 +24,22 @@ TEST_CASE("huge pages are asked for where slabs begin to fill a pageblock of a l
 {
     with_params restore;
     own_zone z;
+    make_pages_take(1'000'000'000);
 
     SECTION("not in a small one")
     {
         param.huge_pages_from = 64 * mib;
         pageblock& block = pageblock_of(z.alloc(0, migrate_type::slab));
-        CHECK_FALSE(ask_for_huge_pages(block));
+        open_pages(block, block.start, 1);
+        CHECK_FALSE(is_given(block));
         CHECK(has_flag(block.start, "nh") == kernel_has_huge_pages());
     }
     SECTION("not for runs")
     {
         param.huge_pages_from = 0;
         pageblock& block = pageblock_of(z.alloc(0, migrate_type::run));
-        CHECK_FALSE(ask_for_huge_pages(block));
+        open_pages(block, block.start, 1);
+        CHECK_FALSE(is_given(block));
     }
     SECTION("not where there is memory already")
     {
@@ -69,21 +49,82 @@ TEST_CASE("huge pages are asked for where slabs begin to fill a pageblock of a l
         param.huge_pages_from = 0;
         char* again = z.alloc(0, migrate_type::slab);
         REQUIRE(&pageblock_of(again) == &pageblock_of(used));
-        CHECK_FALSE(ask_for_huge_pages(pageblock_of(again)));
+        open_pages(pageblock_of(again), again, 1);
+        CHECK_FALSE(is_given(pageblock_of(again)));
     }
     SECTION("until single pages are given back")
     {
         param.huge_pages_from = 0;
         char* at = z.alloc(0, migrate_type::slab);
         pageblock& block = pageblock_of(at);
-        CHECK(ask_for_huge_pages(block));
-        CHECK(ask_for_huge_pages(block));
+        open_pages(block, at, 1);
+        CHECK(is_given(block));
         CHECK(has_flag(at, "hg") == kernel_has_huge_pages());
         std::memset(at, 1, bytes_per_page);
         z.alloc(0, migrate_type::slab); // the block stays in use
         z.free_dirty(at, 1);
         CHECK(reclaim_pages(z.get(), false, 0) == bytes_per_page);
         CHECK(has_flag(at, "nh") == kernel_has_huge_pages());
-        CHECK_FALSE(ask_for_huge_pages(block));
+        open_pages(block, at, 1);
+        CHECK_FALSE(is_given(block));
+    }
+}
+
+TEST_CASE("huge pages are asked for as long as they are quicker than their pages one by one")
+{
+    page_costs costs;
+    const std::uint64_t limit = pages_per_huge_page * 2000;
+    auto settle = [&](std::uint64_t ns_huge) {
+        for (int i = 0; i < 100; ++i) {
+            costs.note_pages(16, 16 * 2000);
+            costs.note_huge(ns_huge);
+        }
+    };
+    auto nr_asked = [&](unsigned times) {
+        unsigned asked = 0;
+        while (times-- != 0)
+            asked += costs.asks_for_huge() ? 1 : 0;
+        return asked;
+    };
+
+    CHECK(nr_asked(100) == 100); // nothing is known
+    settle(limit / 2);
+    CHECK(nr_asked(100) == 100);
+    settle(limit * 2);
+    CHECK_FALSE(costs.does_huge_pay());
+
+    SECTION("one of many is tried again")
+    {
+        REQUIRE(nr_asked(huge_page_retry - 1) == 0);
+        REQUIRE(nr_asked(1) == 1);
+        costs.note_huge(limit * 2);
+        CHECK(nr_asked(huge_page_retry - 1) == 0);
+        CHECK(nr_asked(1) == 1);
+    }
+    SECTION("and decides alone")
+    {
+        nr_asked(huge_page_retry);
+        costs.note_huge(limit / 2);
+        CHECK(nr_asked(100) == 100);
+    }
+    SECTION("they pay again where single pages have become slow")
+    {
+        for (int i = 0; i < 100; ++i)
+            costs.note_pages(16, 16 * 20000);
+        CHECK(nr_asked(100) == 100);
+    }
+}
+
+TEST_CASE("of the first huge page that is slow no second one is asked for")
+{
+    with_params restore;
+    own_zone z;
+    param.huge_pages_from = 0;
+    make_pages_take(0); // any huge page is slow, compared with these
+    for (unsigned i = 0; i < 2 * huge_page_retry; ++i) {
+        char* at = z.alloc(max_page_order, migrate_type::slab);
+        open_pages(pageblock_of(at), at, 1);
+        CHECK_FALSE(is_given(pageblock_of(at)));
+        CHECK(has_flag(at, "nh") == kernel_has_huge_pages());
     }
 }

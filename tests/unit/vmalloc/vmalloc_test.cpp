@@ -1,5 +1,7 @@
 #include "vmalloc/vmalloc.hpp"
 
+#include "unit/huge_pages.hpp"
+#include "unit/params.hpp"
 #include "unit/vmalloc/memory.hpp"
 
 #include <catch2/catch.hpp>
@@ -308,4 +310,22 @@ TEST_CASE("threads that allocate, resize and free at once")
     validate_everything();
     release_windows(0);
     CHECK(counts_of_vmalloc().vmas == 0);
+}
+
+TEST_CASE("large windows that are filled ask for huge pages, as long as these are quicker")
+{
+    with_params restore;
+    param.huge_windows_from = 8 * mib;
+    auto is_asked = [](bool zeroed, std::uint64_t ns_of_a_page) {
+        make_pages_take(ns_of_a_page);
+        void* p = vmalloc(8 * mib, 16, zeroed);
+        REQUIRE(p != nullptr);
+        const bool asked = has_flag(p, "hg");
+        REQUIRE(is_freed(vfree(window_of(p), p)));
+        release_windows(0);
+        return asked;
+    };
+    CHECK(is_asked(false, 1'000'000'000) == kernel_has_huge_pages());
+    CHECK_FALSE(is_asked(true, 1'000'000'000));
+    CHECK_FALSE(is_asked(false, 0));
 }
