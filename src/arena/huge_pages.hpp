@@ -15,12 +15,16 @@
 ///     none -> due      the zone, with its lock held (zone::take_from)
 ///     due -> given     whoever opens the first page, with no lock held
 ///     due -> none      the same, while huge pages do not pay
-///     given -> none    whoever is about to give single pages back: the kernel must not fill the holes again
+///     given -> ended   whoever is about to give single pages back: the kernel must not fill the holes again
 ///                      with zeros (khugepaged), which it otherwise does some time later; and who finds the
 ///                      block's first huge page slow
+///     any -> none      whoever gives back all of it, and holds it
 ///
 /// Each step is taken by one thread, which makes the call; two threads' calls may cross, which costs a few
-/// faults.  A pageblock that is given back as a whole, and one that is added, is at none.
+/// faults.  A pageblock that is added is at none.
+///
+/// What slabs never opened of a huge page is resident, and counted as clean, until the pageblock is wholly free:
+/// from then on all of it is dirty, and goes back together (zone::free_run).
 
 #include "arena/page.hpp"
 #include "config/limits.hpp"
@@ -40,7 +44,7 @@ public:
     /// So many nanoseconds for so many single pages, opened in one call.
     void note_pages(std::size_t pages, std::uint64_t ns);
 
-    /// So many for a huge page.
+    /// So many for what should have been a huge page.  Where it was too quick for one, the kernel had none to give.
     void note_huge(std::uint64_t ns);
 
     /// Are huge pages worth what they took?  Yes, as long as none was timed.
@@ -66,7 +70,11 @@ void open_pages(pageblock& block, char* start, std::size_t pages);
 /// perhaps later: asks for huge pages, while they pay.
 void open_window(char* start, std::size_t size, std::size_t reserved);
 
-/// Asks for no huge pages any more, where they were asked for.  No lock may be held.
-void end_huge_pages(pageblock& block);
+/// Asks for no huge pages any more, where they were asked for: single pages are given back, or all.  No lock may be
+/// held.
+void end_huge_pages(pageblock& block, bool all);
+
+/// May pages that count as clean be resident, as the rest of a huge page?  The pageblock is the caller's.
+bool had_huge_pages(const pageblock& block);
 
 } // namespace bsl

@@ -121,6 +121,7 @@ enum class huge_advice : std::uint8_t
     none,  ///< no huge pages
     due,   ///< they are to be asked for
     given, ///< they were
+    ended, ///< they were, and are no longer; what came with them may still be there
 };
 
 struct pageblock

@@ -213,6 +213,14 @@ found_run find_run(pageblock& block, unsigned pages, unsigned room)
     return best;
 }
 
+void count_all_dirty(pageblock& block)
+{
+    const bool is_clean = !has_block(block, max_page_order, residency::resident);
+    take_block(block, max_page_order, is_clean ? residency::clean : residency::resident);
+    block.dirty.set(0, pages_per_pageblock);
+    give_block(block, 0, max_page_order);
+}
+
 void validate(const pageblock& block)
 {
     bitmap<pages_per_pageblock> seen{};

@@ -54,6 +54,9 @@ found_run find_run(pageblock& block, unsigned pages, unsigned room);
 /// Gives a block back and merges it with free buddies.
 void give_block(pageblock& block, unsigned first, unsigned order);
 
+/// All pages of a pageblock that is wholly free may hold memory.
+void count_all_dirty(pageblock& block);
+
 /// Aborts if a free block lies in another, has a free buddy, or is counted wrongly.
 void validate(const pageblock& block);
 

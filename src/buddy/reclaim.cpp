@@ -80,7 +80,7 @@ void put_batch(zone& to, isolated_batch& batch)
 void discard_batch::add(char* start, std::size_t pages)
 {
     pageblock& block = pageblock_of(start);
-    end_huge_pages(block);
+    end_huge_pages(block, pages == pages_per_pageblock);
     const auto first = static_cast<std::size_t>(start - block.start) >> page_shift;
     const std::size_t end = first + pages;
     const std::size_t unit = host::page_size() >> page_shift;

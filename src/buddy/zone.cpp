@@ -1,6 +1,7 @@
 #include "buddy/zone.hpp"
 
 #include "arena/arena.hpp"
+#include "arena/huge_pages.hpp"
 #include "arena/mem_section.hpp"
 #include "base/check.hpp"
 #include "config/params.hpp"
@@ -327,6 +328,8 @@ void zone::free_run(char* start, std::size_t pages)
     if (is_wholly_free(block)) {
         unlink(block);
         block.type = migrate_type::none;
+        if (had_huge_pages(block)) [[unlikely]]
+            count_all_dirty(block);
     }
     relink(block);
     account(block, true);

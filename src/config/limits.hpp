@@ -79,9 +79,10 @@ inline constexpr unsigned slab_order_max = 5;
 inline constexpr std::size_t populate_part = 16;
 inline constexpr std::size_t populate_max = 15;
 
-/// What the kernel's huge page is taken to be. Where it took longer than its pages would one by one, this many
-/// pageblocks do without before the next trial.
+/// What the kernel's huge page is taken to be: no processor clears one in less time. Where it took longer than its
+/// pages would one by one, this many pageblocks do without before the next trial.
 inline constexpr std::size_t pages_per_huge_page = 2 * mib / bytes_per_page;
+inline constexpr std::uint64_t huge_page_ns_least = 10'000;
 inline constexpr unsigned huge_page_retry = 32;
 
 /// A single page, until some were timed.

@@ -36,7 +36,16 @@ inline bool has_flag(const void* at, const std::string& flag)
     return false;
 }
 
+/// Does the kernel know of huge pages?
 inline bool kernel_has_huge_pages()
 {
     return access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
+}
+
+/// Does it give them to those who ask?
+inline bool kernel_gives_huge_pages()
+{
+    std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+    std::string modes;
+    return std::getline(file, modes) && modes.find("[never]") == std::string::npos;
 }

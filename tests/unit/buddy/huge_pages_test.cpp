@@ -1,5 +1,6 @@
 #include "unit/buddy/own_zone.hpp"
 #include "unit/huge_pages.hpp"
+#include "unit/memory.hpp"
 #include "unit/params.hpp"
 
 #include "arena/huge_pages.hpp"
@@ -58,8 +59,8 @@ TEST_CASE("huge pages are asked for where slabs begin to fill a pageblock of a l
         char* at = z.alloc(0, migrate_type::slab);
         pageblock& block = pageblock_of(at);
         open_pages(block, at, 1);
-        CHECK(is_given(block));
-        CHECK(has_flag(at, "hg") == kernel_has_huge_pages());
+        CHECK(is_given(block) == kernel_gives_huge_pages());
+        CHECK(has_flag(at, "hg") == kernel_gives_huge_pages());
         std::memset(at, 1, bytes_per_page);
         z.alloc(0, migrate_type::slab); // the block stays in use
         z.free_dirty(at, 1);
@@ -68,6 +69,26 @@ TEST_CASE("huge pages are asked for where slabs begin to fill a pageblock of a l
         open_pages(block, at, 1);
         CHECK_FALSE(is_given(block));
     }
+}
+
+TEST_CASE("what came with a huge page goes back with it, though nobody opened it")
+{
+    with_params restore;
+    own_zone z;
+    make_pages_take(1'000'000'000);
+    param.huge_pages_from = 0;
+    char* at = z.alloc(0, migrate_type::slab);
+    pageblock& block = pageblock_of(at);
+    open_pages(block, at, 1);
+    std::memset(at, 1, bytes_per_page);
+    CHECK(resident_pages(block.start, pageblock_size) >= 1);
+
+    z.free_dirty(at, 1);
+    CHECK(block.nr_dirty_free == pages_per_pageblock);
+    CHECK(reclaim_pages(z.get(), true, 0) == pageblock_size);
+    CHECK(resident_pages(block.start, pageblock_size) == 0);
+    CHECK(block.nr_dirty_free == 0);
+    CHECK(has_flag(block.start, "nh") == kernel_has_huge_pages());
 }
 
 TEST_CASE("huge pages are asked for as long as they are quicker than their pages one by one")
@@ -106,6 +127,14 @@ TEST_CASE("huge pages are asked for as long as they are quicker than their pages
         nr_asked(huge_page_retry);
         costs.note_huge(limit / 2);
         CHECK(nr_asked(100) == 100);
+    }
+    SECTION("nor is what comes too quickly: it was a single page")
+    {
+        settle(limit / 2);
+        REQUIRE(costs.does_huge_pay());
+        costs.note_huge(3000);
+        CHECK(nr_asked(huge_page_retry - 1) == 0);
+        CHECK(nr_asked(1) == 1);
     }
     SECTION("they pay again where single pages have become slow")
     {
