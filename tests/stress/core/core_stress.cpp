@@ -1,7 +1,7 @@
 /*
  * Many threads on the heap's own functions, without preload: what the sanitizers can look at.
  *
- *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=SIZES] [exit] [drain] [trim] [reclaim] [fork] [checked]
+ *   core_stress [threads=N] [seconds=N] [seed=N] [sizes=SIZES] [exit] [drain] [trim] [reclaim] [fork] [huge] [checked]
  *
  *   threads=N   worker threads: each makes, resizes, frees and hands over objects
  *   sizes=few   a handful of classes, so that bins and barns are always in motion
@@ -12,6 +12,7 @@
  *   trim        a further thread calls trim(0) all the time
  *   checked     slab_debug=F: each free is checked at once
  *   reclaim     free memory goes back to the system as soon as it is free
+ *   huge        huge pages are asked for from the first page on, and for windows from 8 MiB on
  *   fork        a further thread forks all the time; the children work, trim and validate
  *
  * Whoever frees or receives an object checks its content.  At the end everything is freed and the
@@ -55,6 +56,7 @@ struct options
     bool drains = false;
     bool trims = false;
     bool reclaims = false;
+    bool huge = false;
     bool checked = false;
     bool forks = false;
 };
@@ -276,7 +278,8 @@ bool parse(const char* argument)
 {
     const std::pair<const char*, bool*> flags[] = {
         {"exit", &opt.exits},       {"drain", &opt.drains},    {"trim", &opt.trims},
-        {"reclaim", &opt.reclaims}, {"checked", &opt.checked}, {"fork", &opt.forks}};
+        {"reclaim", &opt.reclaims}, {"checked", &opt.checked}, {"fork", &opt.forks},
+        {"huge", &opt.huge}};
     for (auto [name, flag] : flags) {
         if (std::strcmp(argument, name) == 0)
             return *flag = true;
@@ -304,6 +307,10 @@ int main(int argc, char** argv)
     if (opt.reclaims) {
         bsl::param.dirty_max = bsl::param.dirty_large_max = 0;
         bsl::param.decay_ms = 1;
+    }
+    if (opt.huge) {
+        bsl::param.huge_pages_from = 0;
+        bsl::param.huge_windows_from = 8 * bsl::mib;
     }
     std::vector<std::thread> threads;
     for (unsigned long i = 0; i < opt.threads; ++i)
