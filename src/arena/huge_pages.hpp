@@ -1,6 +1,7 @@
 #pragma once
 
-/// Transparent huge pages: for pageblocks of slabs, once the heap is large, and for large windows; while they are quicker.
+/// Transparent huge pages: for pageblocks of slabs, once the heap is large, and for large windows; while these are
+/// quicker than single pages.
 ///
 /// A page fault costs more than all else that an allocator does, and a huge page is one fault for 512 pages. But
 /// all of it is resident from then on. So huge pages are asked for where all of it will be used: in a pageblock

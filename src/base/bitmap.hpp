@@ -100,8 +100,8 @@ public:
         for (std::size_t w = 0; w < nr_words; ++w)
             ones[w] = load(w);
         for (std::size_t step, so_far = 1; so_far < length; so_far += step) {
-            const std::size_t most =
-                so_far < 64 ? so_far : 63; // a word and the next one tell no more
+            // A word and the next one tell no more than 63 steps.
+            const std::size_t most = so_far < 64 ? so_far : 63;
             step = length - so_far < most ? length - so_far : most;
 #pragma GCC unroll 1 // two words at once, which gcc does not see where it has unrolled
             for (std::size_t w = 0; w < nr_words; ++w)
