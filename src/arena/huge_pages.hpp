@@ -51,7 +51,7 @@ public:
     /// Are huge pages worth what they took?  Yes, as long as none was timed.
     bool does_huge_pay() const;
 
-    /// Is the next pageblock to have them?  Also where they do not pay, once in huge_page_retry times.
+    /// Is the next pageblock, or large window, to have them?  Also where they do not pay, once in huge_page_retry times.
     bool asks_for_huge();
 
 private:
@@ -60,7 +60,7 @@ private:
     std::atomic<unsigned> nr_refused_{0};
 };
 
-/// Of all slabs.
+/// Of slabs and large windows.
 extern page_costs costs_of_pages;
 
 /// The slab pages from `start` on are in use from now on: faults them in, where there are several or a huge page is
