@@ -51,7 +51,8 @@ public:
     /// Are huge pages worth what they took?  Yes, as long as none was timed.
     bool does_huge_pay() const;
 
-    /// Is the next pageblock, or large window, to have them?  Also where they do not pay, once in huge_page_retry times.
+    /// Is the next pageblock, or large window, to have them?  Also where they do not pay, once in huge_page_retry
+    /// times.
     bool asks_for_huge();
 
 private:
