@@ -9,7 +9,7 @@
  *
  * While a hole is on its way its objects are marked as in use: nobody can take them, and a flush into
  * the same slab goes on as ever.  The madvise itself runs without a lock.  (The child of a fork that
- * happens just then loses the batch: at most holes_at_once stretches of free objects.)
+ * happens just then loses the batch: at most hole_batch::size stretches of free objects.)
  */
 #include "arena/mem_section.hpp"
 #include "buddy/reclaim.hpp"
@@ -21,6 +21,8 @@ namespace bsl
 /// Free objects [first, first + count) that cover `pages` whole pages from `start`.
 struct slab_hole
 {
+    const kmem_cache* cache;
+    kmem_cache_node* home;
     page* head;
     char* start;
     std::size_t pages;
@@ -28,18 +30,28 @@ struct slab_hole
     unsigned count;
 };
 
+/// Holes of whatever caches and shards: the fewer calls, the fewer interruptions of other processors, whose
+/// translations of these addresses each call ends.
+struct hole_batch
+{
+    static constexpr unsigned size = 64;
+
+    bool has_room_for_slab() const { return nr + pages_per_slab_max / 2 <= size; }
+
+    slab_hole holes[size];
+    unsigned nr = 0;
+};
+
 namespace
 {
 
-constexpr unsigned holes_at_once = 64;
-
 /// The bounds learn from it, if it should be wanted again soon (buddy/reclaim.hpp).
-void note_given_back(char* start, std::size_t pages)
+void note_given_back(const slab_hole& hole)
 {
-    zone& home = home_of(start);
-    home.regrets[0].given.fetch_add(pages, std::memory_order_relaxed);
+    zone& home = home_of(hole.start);
+    home.regrets[0].given.fetch_add(hole.pages, std::memory_order_relaxed);
     mutex_guard guard(home.lock);
-    home.note_given(start, pages);
+    home.note_given(hole.start, hole.pages);
 }
 
 bool all_free(page& head, unsigned first, unsigned count)
@@ -69,7 +81,8 @@ bool find_hole(page& head, std::size_t size, unsigned objects, std::size_t pages
 {
     const pageblock& block = pageblock_of(head.start);
     const auto first_page = static_cast<std::size_t>(head.start - block.start) >> page_shift;
-    hole = {&head, nullptr, 0, 0, 0};
+    hole.head = &head;
+    hole.pages = 0;
     for (; from < pages; ++from) {
         unsigned first = 0;
         unsigned end = 0;
@@ -108,28 +121,30 @@ constinit std::atomic<std::size_t> settled_bytes{0};
 } // namespace
 
 /// Takes the holes of the slabs at the front of a list and puts the slabs to its back; at most
-/// `to_visit` slabs, as many as have room in `holes`.
-unsigned kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, slab_hole* holes,
-                                kmem_cache_node& of) const
+/// `to_visit` slabs, as many as the batch has room for.  False: none of them is left.
+bool kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, hole_batch& batch,
+                            kmem_cache_node& of) const
 {
-    unsigned n = 0;
-    while (to_visit != 0 && !slabs.is_empty() && n + pages_per_slab_max / 2 <= holes_at_once) {
+    while (to_visit != 0 && !slabs.is_empty()) {
+        if (!batch.has_room_for_slab())
+            return true;
         --to_visit;
         page& head = *list_entry<page, &page::lru>(slabs.front());
         const unsigned objects = objects_in(head.order);
         std::size_t from = 0;
-        while (find_hole(head, size_, objects, nr_pages(head.order), from, holes[n])) {
-            for_each_bitmap_word(head, holes[n].first, holes[n].count,
+        for (slab_hole hole{this, &of, nullptr, nullptr, 0, 0, 0};
+             find_hole(head, size_, objects, nr_pages(head.order), from, hole);) {
+            for_each_bitmap_word(head, hole.first, hole.count,
                                  [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
-            head.nr_free = static_cast<std::uint16_t>(head.nr_free - holes[n].count);
-            of.nr_free -= holes[n].count;
-            ++n;
+            head.nr_free = static_cast<std::uint16_t>(head.nr_free - hole.count);
+            of.nr_free -= hole.count;
+            batch.holes[batch.nr++] = hole;
         }
         list_head::remove(head.lru);
         if (head.nr_free != 0)
             slabs.insert_back(head.lru);
     }
-    return n;
+    return false;
 }
 
 /// Marks the objects of a hole as free again.
@@ -149,7 +164,24 @@ void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of) const
     of.partial[fullness(head.nr_free, objects)].insert_back(head.lru);
 }
 
-void kmem_cache::discard_holes(kmem_cache_node& of) const
+void kmem_cache::give_back(hole_batch& batch)
+{
+    discard_batch pages;
+    for (unsigned i = 0; i < batch.nr; ++i)
+        pages.add(batch.holes[i].start, batch.holes[i].pages);
+    pages.run();
+    for (unsigned i = 0; i < batch.nr; ++i)
+        note_given_back(batch.holes[i]);
+    for (unsigned i = 0; i < batch.nr;) {
+        kmem_cache_node& of = *batch.holes[i].home;
+        mutex_guard guard(of.lock);
+        for (; i < batch.nr && batch.holes[i].home == &of; ++i)
+            batch.holes[i].cache->put_hole(batch.holes[i], of);
+    }
+    batch.nr = 0;
+}
+
+void kmem_cache::discard_holes(kmem_cache_node& of, hole_batch& batch) const
 {
     for (unsigned list = nr_fullness_lists; list-- != 0;) {
         list_head& slabs = of.partial[list];
@@ -158,27 +190,18 @@ void kmem_cache::discard_holes(kmem_cache_node& of) const
             mutex_guard guard(of.lock);
             list_for_each<page, &page::lru>(slabs, [&to_visit](page&) { ++to_visit; });
         }
-        unsigned n = 0;
-        do {
-            slab_hole holes[holes_at_once];
+        for (;;) {
             {
                 mutex_guard guard(of.lock);
-                n = take_holes(slabs, to_visit, holes, of);
+                if (!take_holes(slabs, to_visit, batch, of))
+                    break;
             }
-            discard_batch pages;
-            for (unsigned i = 0; i < n; ++i)
-                pages.add(holes[i].start, holes[i].pages);
-            pages.run();
-            for (unsigned i = 0; i < n; ++i)
-                note_given_back(holes[i].start, holes[i].pages);
-            mutex_guard guard(of.lock);
-            for (unsigned i = 0; i < n; ++i)
-                put_hole(holes[i], of);
-        } while (n != 0);
+            give_back(batch);
+        }
     }
 }
 
-void kmem_cache::discard_holes() const
+void kmem_cache::discard_holes(hole_batch& batch) const
 {
     if (is_single())
         return;
@@ -186,14 +209,16 @@ void kmem_cache::discard_holes() const
         kmem_cache_node* home = node(shard);
         const std::size_t free = home == nullptr ? 0 : std::size_t{home->nr_free};
         if (free * size_ >= bytes_per_page)
-            discard_holes(*home);
+            discard_holes(*home, batch);
     }
 }
 
 void discard_all_holes()
 {
+    hole_batch batch;
     for (unsigned c = 1; c < nr_slab_classes; ++c)
-        kmalloc_cache(c).discard_holes();
+        kmalloc_cache(c).discard_holes(batch);
+    kmem_cache::give_back(batch);
     settled_bytes.store(free_bytes_in_slabs(), std::memory_order_relaxed);
 }
 

@@ -86,6 +86,7 @@ struct single_request
 };
 
 struct object_position;
+struct hole_batch;
 struct slab_hole;
 
 /// Objects that follow each other in an array and lie in one page; the next run says where it ends.
@@ -143,9 +144,10 @@ public:
     /// Forgets a slab of one object, whose pages the caller takes over.
     void disown_single(page& head) const;
 
-    /// Gives the memory of free pages inside partly used slabs back to the system; the slabs keep
-    /// their addresses.  No lock may be held.
-    void discard_holes() const;
+    /// Gives the memory of free pages inside partly used slabs back to the system, batch by batch; the slabs keep
+    /// their addresses.  What is in the batch at the end is for the caller to give back.  No lock may be held.
+    void discard_holes(hole_batch& batch) const;
+    static void give_back(hole_batch& batch);
 
     /// Gives empty slabs back to the zone.
     void shrink() const;
@@ -194,9 +196,9 @@ private:
     std::atomic<kmem_cache_node*>& node_slot(unsigned shard) const;
     bool is_of_nodes() const;
     void* alloc_node() const;
-    void discard_holes(kmem_cache_node& of) const;
-    unsigned take_holes(list_head& slabs, std::size_t& to_visit, slab_hole* holes,
-                        kmem_cache_node& of) const BSL_TSA(requires_capability(of.lock));
+    void discard_holes(kmem_cache_node& of, hole_batch& batch) const;
+    bool take_holes(list_head& slabs, std::size_t& to_visit, hole_batch& batch,
+                    kmem_cache_node& of) const BSL_TSA(requires_capability(of.lock));
     void put_hole(const slab_hole& hole, kmem_cache_node& of) const
         BSL_TSA(requires_capability(of.lock));
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
