@@ -91,24 +91,28 @@ void zone::relink(pageblock& block)
     }
 }
 
-/// Of the first few pageblocks that accept(pageblock&) lets pass, the fullest: of the list of this order,
-/// or the first larger one that has any.
+/// Of the first few pageblocks the fullest that accept(pageblock&) lets pass: of the list of this order, or the first
+/// larger one that has any.  To accept may be a search: the fullest is asked first.
 template <typename Accept>
 pageblock* zone::fullest(unsigned order, residency kind, migrate_type type, Accept accept)
 {
     const auto which = static_cast<unsigned>(kind);
     for (unsigned o = order; o < nr_page_orders; ++o) {
         list_head& list = lists_[static_cast<unsigned>(type)][which][o];
-        pageblock* best = nullptr;
-        unsigned seen = 0;
-        for (list_head* node = list.front(); node != nullptr && node != &list && seen < fullest_of;
-             node = node->next, ++seen) {
+        pageblock* few[fullest_of];
+        unsigned n = 0;
+        for (list_head* node = list.front(); node != nullptr && node != &list && n < fullest_of;
+             node = node->next) {
             pageblock* block = block_of_link(node, which);
-            if ((best == nullptr || block->nr_free < best->nr_free) && accept(*block))
-                best = block;
+            unsigned i = n++;
+            for (; i != 0 && block->nr_free < few[i - 1]->nr_free; --i)
+                few[i] = few[i - 1];
+            few[i] = block;
         }
-        if (best != nullptr)
-            return best;
+        for (unsigned i = 0; i < n; ++i) {
+            if (accept(*few[i]))
+                return few[i];
+        }
     }
     return nullptr;
 }
