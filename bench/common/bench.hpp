@@ -76,6 +76,17 @@ inline void* allocate(std::size_t size)
     return block;
 }
 
+/// 2^x for x in [0, 63], within 0.011 %: a cubic that meets 2^x at the powers of two, fitted for the least relative
+/// error between.  std::pow takes more instructions than malloc and free together, and would be most of what a
+/// benchmark of small blocks measures.
+inline double quick_exp2(double x)
+{
+    const auto whole = static_cast<int>(x);
+    const double part = x - whole;
+    const double mantissa = 1 + part * (0.6954 + part * (0.2264 + part * 0.0782));
+    return mantissa * static_cast<double>(std::uint64_t{1} << whole);
+}
+
 /// Marsaglia's xorshift64*: fast, seeded, the same on every machine.
 class random
 {
@@ -103,8 +114,10 @@ public:
     /// programs, and every power of two gets an equal share.
     std::size_t log_uniform(std::size_t low, std::size_t high)
     {
-        const double ratio = static_cast<double>(high) / static_cast<double>(low);
-        return static_cast<std::size_t>(static_cast<double>(low) * std::pow(ratio, fraction()));
+        const double smallest = static_cast<double>(low);
+        const double powers =
+            std::log2(static_cast<double>(high) / smallest); // a constant, where the bounds are
+        return static_cast<std::size_t>(smallest * quick_exp2(powers * fraction()));
     }
 
 private:
