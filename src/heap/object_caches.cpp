@@ -152,49 +152,63 @@ namespace
 
 constexpr unsigned reported_objects_max = 16;
 
-struct leak_report
+/// Objects that are out where none should be.
+struct leaks
 {
-    const program_cache& cache;
-    unsigned nr;
+    void* first[reported_objects_max];
+    unsigned nr = 0;
 };
 
-void report_object(void* argument, void* object)
+void note_leak(void* argument, void* object)
 {
-    auto& report = *static_cast<leak_report*>(argument);
-    if (report.nr++ >= reported_objects_max)
-        return;
+    auto& found = *static_cast<leaks*>(argument);
+    if (found.nr < reported_objects_max)
+        found.first[found.nr] = object;
+    ++found.nr;
+}
+
+void report_leaks(const program_cache& cache, const leaks& found)
+{
+    for (unsigned i = 0; i < found.nr && i < reported_objects_max; ++i) {
+        format<160> line;
+        line.text("kmem_cache_destroy(").text(cache.name()).text("): object ");
+        host::print_line(line.pointer(found.first[i]).text(" is still in use").view());
+    }
     format<160> line;
-    line.text("kmem_cache_destroy(").text(report.cache.name()).text("): object ");
-    host::print_line(line.pointer(object).text(" is still in use").view());
+    line.text("kmem_cache_destroy(").text(cache.name()).text("): ");
+    line.decimal(found.nr).text(found.nr == 1 ? " object is" : " objects are");
+    host::print_line(line.text(" still in use, the cache stays").view());
+}
+
+/// One step as others see it.  Bins are emptied that their owners pop and push without a lock: nobody uses the cache
+/// any more, which is the caller's promise, and nobody may begin to, which a request that the cache suits would do if
+/// it came between the look at the users and the last one's end.
+bool try_close(program_cache& cache, leaks& found)
+{
+    mutex_guard heaps_stay(registry_lock);
+    mutex_guard guard(caches_lock);
+    VM_BUG_ON(cache.users == 0);
+    if (cache.users == 1) {
+        for_each_thread_heap([&](thread_heap& heap) { heap.drain_cache(cache); });
+        cache.drain();
+        if (cache.nr_out() != 0) {
+            cache.for_each_out(note_leak, &found);
+            return false;
+        }
+    }
+    --cache.users;
+    return true;
 }
 
 } // namespace
 
 bool close_cache(program_cache& cache)
 {
-    {
-        mutex_guard guard(caches_lock);
-        VM_BUG_ON(cache.users == 0);
-        if (cache.users > 1) {
-            --cache.users;
-            return true;
-        }
-    }
-    // Nobody uses the cache any more: that is the caller's promise, and why bins can be emptied.
-    for_each_heap([&](thread_heap& heap) { heap.drain_cache(cache); });
-    cache.drain();
-    if (cache.nr_out() != 0) {
-        leak_report report{cache, 0};
-        cache.for_each_out(report_object, &report);
-        format<160> line;
-        line.text("kmem_cache_destroy(").text(cache.name()).text("): ");
-        line.decimal(report.nr).text(report.nr == 1 ? " object is" : " objects are");
-        host::print_line(line.text(" still in use, the cache stays").view());
-        return false;
-    }
-    mutex_guard guard(caches_lock);
-    --cache.users;
-    return true;
+    leaks found;
+    if (try_close(cache, found))
+        return true;
+    report_leaks(cache, found); // no lock is held: who reads what is printed may be waiting for it
+    return false;
 }
 
 } // namespace bsl::heap

@@ -15,7 +15,7 @@ enum class lock_rank : unsigned char
 {
     fork,     ///< one fork at a time
     registry, ///< list of thread heaps
-    caches,   ///< list of kmem_caches
+    caches,   ///< which of the program's caches there are
     heaps,    ///< which private heaps there are
     heap,     ///< one private heap
     thread,   ///< one thread's full sheaves and pageset

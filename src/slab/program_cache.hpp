@@ -19,7 +19,8 @@
 ///
 /// Limit.  A slab is charged to the cache's limit before its pages are taken.
 ///
-/// Locks: caches_lock guards the slots' states and the users of each cache.
+/// Locks: caches_lock guards the slots' states and the users of each cache.  Who retires a cache holds it from the look
+/// at the users until the slot is unused: a cache that is being emptied serves no further request.
 
 #include "slab/kmem_cache.hpp"
 
