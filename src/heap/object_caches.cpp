@@ -144,6 +144,7 @@ void shrink_cache(const program_cache& cache)
 {
     if (thread_heap* mine = this_thread_heap())
         mine->drain_cache(cache);
+    mutex_guard guard(caches_lock); // as all who empty its barns, see thread_drain.cpp
     cache.drain();
 }
 

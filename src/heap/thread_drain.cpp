@@ -4,6 +4,10 @@
  *
  * All of it runs under a thread's lock, or direct_lock where there is no thread: on its way to a slab a sheaf is
  * in no list, and a fork is not to meet it there.
+ *
+ * Nor is somebody who closes one of the program's caches: what is on its way would look like a leak, and a slab that
+ * leaves after its cache would be counted off the next one in the slot.  The way from a bin is behind a thread's lock,
+ * which the closer takes of each heap in turn; that from a barn is behind caches_lock, which here stands for direct_lock.
  */
 #include "heap/registry.hpp"
 
@@ -101,14 +105,14 @@ void thread_heap::drain_from_outside()
 
 void drain_barns()
 {
-    const auto drain = [](const kmem_cache& cache) {
-        mutex_guard guard(direct_lock); // cache by cache: others wait for it
+    const auto drain = [](const kmem_cache& cache, mutex& lock) {
+        mutex_guard guard(lock); // cache by cache: others wait for it
         cache.drain();
     };
     for (unsigned c = 1; c < nr_slab_classes; ++c)
-        drain(kmalloc_cache(c));
-    for_each_program_cache(drain);
-    drain(cache_for(own_cache::sheaf));
+        drain(kmalloc_cache(c), direct_lock);
+    for_each_program_cache([drain](const program_cache& cache) { drain(cache, caches_lock); });
+    drain(cache_for(own_cache::sheaf), direct_lock);
 }
 
 } // namespace bsl

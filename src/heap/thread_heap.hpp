@@ -57,12 +57,15 @@ struct thread_bins
     std::atomic<bin_chunk*> far[nr_far_chunks] = {};
 
     /// The bin of a cache that the program made; nullptr: no chunk yet.
-    bin* of_program(const program_cache& cache)
+    bin* of_program(const program_cache& cache) { return of_slot(cache.slot()); }
+
+    /// The same by the cache's slot, which is known also while somebody makes another cache in it.
+    bin* of_slot(unsigned slot)
     {
-        if (cache.map_class() != 0)
-            return &of_class[cache.map_class()];
-        bin_chunk* chunk = far[far_chunk(cache.slot())].load(std::memory_order_relaxed);
-        return chunk != nullptr ? chunk->of_cache + cache.slot() % bin_chunk::nr : nullptr;
+        if (slot < nr_near_caches)
+            return &of_class[nr_slab_classes + slot];
+        bin_chunk* chunk = far[far_chunk(slot)].load(std::memory_order_relaxed);
+        return chunk != nullptr ? chunk->of_cache + slot % bin_chunk::nr : nullptr;
     }
 };
 
@@ -267,7 +270,7 @@ unsigned barn_room(const kmem_cache& cache);
 /// What a thread may keep is divided by this; set by the registry when threads come and go.
 void set_crowd(std::size_t crowd);
 
-/// Empties the barns of all caches into their slabs, and gives empty slabs back.
+/// Empties the barns of all caches into their slabs, and gives empty slabs back.  No lock may be held.
 void drain_barns();
 
 } // namespace bsl

@@ -31,12 +31,15 @@ void thread_heap::drain_cache(const program_cache& cache)
         drain_bin(cache, *mine);
 }
 
+/// Asks a cache for nothing before there is a sheaf of it: who closed one has taken those out, so that the cache of a
+/// sheaf is neither closed nor in the making.
 void thread_heap::drain_programs()
 {
-    for_each_program_cache([this](program_cache& cache) BSL_TSA(no_thread_safety_analysis) {
-        if (bin* mine = bins_.of_program(cache))
-            drain_bin(cache, *mine);
-    });
+    for (unsigned slot = 0; slot < nr_program_caches_max; ++slot) {
+        bin* mine = bins_.of_slot(slot);
+        if (mine != nullptr && mine->has_sheaf())
+            drain_bin(cache_numbered(nr_caches + slot), *mine);
+    }
     for (auto& slot : bins_.far) {
         if (bin_chunk* chunk = slot.exchange(nullptr, std::memory_order_relaxed))
             cache_for(own_cache::sheaf).free_one(chunk);

@@ -20,7 +20,8 @@
 /// Limit.  A slab is charged to the cache's limit before its pages are taken.
 ///
 /// Locks: caches_lock guards the slots' states and the users of each cache.  Who retires a cache holds it from the look
-/// at the users until the slot is unused: a cache that is being emptied serves no further request.
+/// at the users until the slot is unused: a cache that is being emptied serves no further request.  Who empties the barns
+/// of a cache holds it too: a cache does not end, and none is made in its slot, while slabs of it are on their way out.
 
 #include "slab/kmem_cache.hpp"
 

@@ -1,9 +1,10 @@
 /*
- * Caches that come and go while other threads make some of the same layout.
+ * Caches that come and go while other threads make some of the same layout, or drain all there are.
  *
  * Each test runs for a time: what it looks for happens in a window of a few instructions.
  */
 #include <buddyslab/kmem_cache.h>
+#include <buddyslab/malloc.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -74,6 +75,56 @@ void expect_nothing(const finding& wrong)
     CHECK(found == nullptr);
 }
 
+/// A thread that drains all there is while the test runs.
+class drainer
+{
+public:
+    ~drainer()
+    {
+        stop_ = true;
+        thread_.join();
+    }
+
+private:
+    std::atomic<bool> stop_{false};
+    std::thread thread_{[this] {
+        while (!stop_)
+            bsl_malloc_trim(0);
+    }};
+};
+
+/// Objects of a few sheaves come and go.
+bool fill_and_free(bsl_kmem_cache* cache)
+{
+    constexpr unsigned nr = 600;
+    void* objects[nr];
+    if (bsl_kmem_cache_alloc_bulk(cache, BSL_GFP_KERNEL, nr, objects) != nr)
+        return false;
+    bsl_kmem_cache_free_bulk(cache, nr, objects);
+    return true;
+}
+
+/// A cache of small objects, and then one of objects that have a slab each, which gets its slot.
+template <typename Use>
+const char* use_two_caches(Use use)
+{
+    bsl_kmem_cache* small = bsl_kmem_cache_create("small", 96, 0, 0, nullptr);
+    if (small == nullptr)
+        return "no cache of small objects";
+    if (!use(small))
+        return "no small object";
+    if (bsl_kmem_cache_destroy(small) != 0)
+        return "small objects are said to be in use";
+    bsl_kmem_cache* large = bsl_kmem_cache_create("large", 65536, 0, 0, nullptr);
+    if (large == nullptr)
+        return "no cache of large objects";
+    void* object = bsl_kmem_cache_alloc(large, BSL_GFP_KERNEL);
+    if (object == nullptr)
+        return "no large object";
+    bsl_kmem_cache_free(large, object);
+    return bsl_kmem_cache_destroy(large) == 0 ? nullptr : "large objects are said to be in use";
+}
+
 } // namespace
 
 TEST_CASE("a cache that one thread destroys serves no other that makes one like it")
@@ -90,5 +141,15 @@ TEST_CASE("a cache that one thread destroys serves no other that makes one like 
     }
     for (std::thread& thread : threads)
         thread.join();
+    expect_nothing(wrong);
+}
+
+TEST_CASE("a cache can be destroyed, and its slot used again, while another thread drains it")
+{
+    finding wrong = nullptr;
+    {
+        const drainer other;
+        repeat(wrong, [](unsigned long) { return use_two_caches(fill_and_free); });
+    }
     expect_nothing(wrong);
 }
