@@ -31,10 +31,23 @@ void share_thread_cache() BSL_TSA(requires_capability(registry_lock))
     set_crowd(nr_heaps <= full_share ? 1 : div_round_up(nr_heaps, full_share));
 }
 
-/// One whose thread ran on this memory node, or any_node.
-thread_heap* take_orphan(int node)
+void add_live(thread_heap& heap) BSL_TSA(requires_capability(registry_lock))
 {
-    mutex_guard guard(registry_lock);
+    live_heaps.insert_back(heap.link);
+    ++nr_heaps;
+    share_thread_cache();
+}
+
+void remove_live(thread_heap& heap) BSL_TSA(requires_capability(registry_lock))
+{
+    list_head::remove(heap.link);
+    --nr_heaps;
+    share_thread_cache();
+}
+
+/// One whose thread ran on this memory node, or any_node.
+thread_heap* take_orphan(int node) BSL_TSA(requires_capability(registry_lock))
+{
     thread_heap* found = nullptr;
     list_for_each<thread_heap, &thread_heap::link>(orphan_heaps, [&](thread_heap& orphan) {
         if (found == nullptr && (node == any_node || orphan.node() == static_cast<unsigned>(node)))
@@ -55,9 +68,36 @@ void add_orphan(thread_heap& heap) BSL_TSA(requires_capability(registry_lock))
     ++nr_orphans;
 }
 
+/// An orphan with nothing in it any more.
+thread_heap* take_empty_orphan()
+{
+    mutex_guard guard(registry_lock);
+    thread_heap* orphan = take_orphan(any_node);
+    if (orphan != nullptr)
+        orphan->drain();
+    return orphan;
+}
+
+/// The heap of a thread that ends becomes an orphan, if there are few.
+bool leave_to_next(thread_heap& heap)
+{
+    mutex_guard guard(registry_lock);
+    if (nr_orphans >= host::nr_cpus())
+        return false;
+    remove_live(heap);
+    add_orphan(heap);
+    return true;
+}
+
+void take_out(thread_heap& heap)
+{
+    mutex_guard guard(registry_lock);
+    remove_live(heap);
+}
+
+/// One that is empty, and in no list.
 void release(thread_heap* heap)
 {
-    heap->drain();
     heap->~thread_heap();
     mutex_guard guard(direct_lock);
     cache_for(own_cache::thread_heap).free_one(heap);
@@ -71,37 +111,45 @@ void thread_exit_hook(void* argument)
     this_thread.ended = true;
     this_thread.bins = &no_bins;
     heap->drain_to_bins();
-    {
-        mutex_guard guard(registry_lock);
-        list_head::remove(heap->link);
-        --nr_heaps;
-        share_thread_cache();
-        if (nr_orphans < host::nr_cpus())
-            return add_orphan(*heap);
-    }
+    if (leave_to_next(*heap))
+        return;
+    heap->drain();
+    take_out(*heap);
     release(heap);
+}
+
+thread_heap* adopt_orphan()
+{
+    const auto node = static_cast<int>(current_node());
+    mutex_guard guard(registry_lock);
+    thread_heap* orphan = take_orphan(node);
+    if (orphan != nullptr)
+        add_live(*orphan);
+    return orphan;
 }
 
 thread_heap* make_heap()
 {
-    if (thread_heap* orphan = take_orphan(static_cast<int>(current_node())))
-        return orphan;
-    mutex_guard guard(direct_lock);
-    void* memory = cache_for(own_cache::thread_heap).alloc_one();
-    return memory == nullptr ? nullptr : new (memory) thread_heap;
+    thread_heap* made = nullptr;
+    {
+        mutex_guard guard(direct_lock);
+        void* memory = cache_for(own_cache::thread_heap).alloc_one();
+        if (memory == nullptr)
+            return nullptr;
+        made = new (memory) thread_heap;
+    }
+    mutex_guard guard(registry_lock);
+    add_live(*made);
+    return made;
 }
 
 thread_heap* attach_thread()
 {
-    thread_heap* heap = make_heap();
+    thread_heap* heap = adopt_orphan();
+    if (heap == nullptr)
+        heap = make_heap();
     if (heap == nullptr)
         return nullptr;
-    {
-        mutex_guard guard(registry_lock);
-        live_heaps.insert_back(heap->link);
-        ++nr_heaps;
-        share_thread_cache();
-    }
     this_thread.heap = heap;
     this_thread.bins = heap::counts_calls() ? &no_bins : &heap->bins();
     // The host may allocate here: by now this thread has what it takes.
@@ -132,7 +180,7 @@ void open_registry()
 
 void drain_orphans()
 {
-    while (thread_heap* orphan = take_orphan(any_node))
+    while (thread_heap* orphan = take_empty_orphan())
         release(orphan);
 }
 

@@ -16,6 +16,9 @@
 ///
 /// In the child of a fork the heaps of all threads that are gone become orphans.
 ///
+/// A heap is in one of the two lists as long as it holds anything: it goes from one to the other in one step, and is
+/// drained before it leaves.  Who looks for all that threads keep, to close a cache, or to fork, looks there.
+///
 /// Locks: the registry lock guards both lists.  direct_lock stands in for the thread lock of a thread
 /// that has no heap.
 

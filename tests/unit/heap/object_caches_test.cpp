@@ -6,6 +6,8 @@
 #include <buddyslab/kmem_cache.h>
 #include <buddyslab/malloc.h>
 
+#include "heap/registry.hpp"
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -75,10 +77,11 @@ void expect_nothing(const finding& wrong)
     CHECK(found == nullptr);
 }
 
-/// A thread that drains all there is while the test runs.
+/// A thread that drains all the time while the test runs.
 class drainer
 {
 public:
+    explicit drainer(void (*drain)()) : drain_(drain) {}
     ~drainer()
     {
         stop_ = true;
@@ -86,10 +89,11 @@ public:
     }
 
 private:
+    void (*const drain_)();
     std::atomic<bool> stop_{false};
     std::thread thread_{[this] {
         while (!stop_)
-            bsl_malloc_trim(0);
+            drain_();
     }};
 };
 
@@ -148,8 +152,44 @@ TEST_CASE("a cache can be destroyed, and its slot used again, while another thre
 {
     finding wrong = nullptr;
     {
-        const drainer other;
+        const drainer other([] { bsl_malloc_trim(0); });
         repeat(wrong, [](unsigned long) { return use_two_caches(fill_and_free); });
     }
+    expect_nothing(wrong);
+}
+
+TEST_CASE("what threads left in a cache that have ended is not in use while another drains it")
+{
+    finding wrong = nullptr;
+    {
+        const drainer other(bsl::drain_orphans);
+        repeat(wrong, [](unsigned long) {
+            return use_two_caches([](bsl_kmem_cache* cache) {
+                bool could = false;
+                std::thread([&] { could = fill_and_free(cache); }).join();
+                return could;
+            });
+        });
+    }
+    expect_nothing(wrong);
+}
+
+TEST_CASE("what a thread left in a cache is not in use while the next thread takes it over")
+{
+    finding wrong = nullptr;
+    repeat(wrong, [](unsigned long) -> const char* {
+        bsl_kmem_cache* cache = bsl_kmem_cache_create("left", 96, 0, 0, nullptr);
+        std::thread([cache] { fill_and_free(cache); }).join();
+        std::atomic<bool> is_there{false};
+        std::thread next([&is_there] {
+            is_there = true;
+            bsl_free(bsl_malloc(96)); // gives it the heap of the thread before
+        });
+        while (!is_there) {
+        }
+        const bool could = bsl_kmem_cache_destroy(cache) == 0;
+        next.join();
+        return could ? nullptr : "objects are said to be in use";
+    });
     expect_nothing(wrong);
 }
