@@ -76,11 +76,12 @@ struct alignas(64) page
     char* start;
 
     page_state state;
-    std::uint8_t order;    ///< slab, run, frame: the block it was cut from has 2^order pages
-    std::uint8_t shard;    ///< slab: its home; never changes while the slab lives
-    std::uint8_t colour;   ///< slab: offset of the first object, in units of 16 bytes
-    std::uint16_t cache;   ///< slab: number of the kmem_cache its objects belong to
-    std::uint16_t nr_free; ///< slab: set bits in its bitmap.  Lock: the node's
+    std::uint8_t order;           ///< slab, run, frame: the block it was cut from has 2^order pages
+    std::uint8_t shard;           ///< slab: its home; never changes while the slab lives
+    std::uint8_t colour;          ///< slab: offset of the first object, in units of 16 bytes
+    std::uint16_t cache;          ///< slab: number of the kmem_cache its objects belong to
+    std::uint16_t nr_free : 15;   ///< slab: set bits in its bitmap.  Lock: the node's
+    std::uint16_t is_settled : 1; ///< slab: no hole since holes.cpp looked.  Lock: the node's
 };
 static_assert(sizeof(page) == 64);
 

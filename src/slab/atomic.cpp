@@ -52,7 +52,7 @@ void* kmem_cache::take_atomic(kmem_cache_node& from) const
             if (list == &from.empty)
                 from.nr_empty -= 1;
             bitmap_word(head, index) &= ~bit_in_word(index);
-            head.nr_free = static_cast<std::uint16_t>(head.nr_free - 1);
+            set_nr_free(head, head.nr_free - 1u);
             from.nr_free -= 1;
             list_by_fullness(from, head);
             return position_of(head, index).object;

@@ -5,8 +5,9 @@
  * sets their bits, one locked pass per home shard.  A bit that is set already is a double free: it costs
  * nothing to see, so it is always seen.
  *
- * A slab moves to another list where it gets its first free object and where it has no object in use
- * any more.  What it is in between, in quarters, is looked at when a refill comes (take_partial()).
+ * A slab moves to another list where it gets its first free object, or the first since its holes were looked
+ * for, and where it has no object in use any more.  What it is in between, in quarters, is looked at when a
+ * refill comes (take_partial()).
  */
 #include "slab/kmem_cache.hpp"
 
@@ -75,7 +76,8 @@ inline unsigned kmem_cache::index_of(const page& head, const void* object) const
     }
 }
 
-/// Lists a slab that has its first free object now, or none in use any more, which may make it leave.
+/// Lists a slab that has its first free object now, or its first one since it was settled, or none in use any more,
+/// which may make it leave.
 [[gnu::noinline]] void kmem_cache::list_put(kmem_cache_node& home, page& head, bool was_listed,
                                             list_head& emptied) const
 {
@@ -102,9 +104,9 @@ inline void kmem_cache::put_run(kmem_cache_node& home, page& head, void* const* 
         mark_free(head, objects, n);
     }
     const unsigned before = head.nr_free;
-    head.nr_free = static_cast<std::uint16_t>(before + n);
+    set_nr_free(head, before + n);
     home.nr_free += n;
-    if (before == 0 || before + n == objects_in(head.order)) [[unlikely]]
+    if (before == 0 || before + n == objects_in(head.order) || head.is_settled) [[unlikely]]
         list_put(home, head, before != 0, emptied);
 }
 

@@ -9,7 +9,7 @@
 ///     struct page        of a slab                                         of a run of pages
 ///       state            heap, in all pages                                heap, in the first page
 ///       colour           its class, 1 … 32, in all pages                   0
-///       cache, nr_free   number of its heap, in all pages                  the same, in the first page
+///       from cache on    number of its heap, in all pages                  the same, in the first page
 ///       order            of the block, in all pages                        of the block it was cut from
 ///       free_objects     bit i: object i is free; in the first page        (nr_run_pages)
 ///
@@ -109,7 +109,7 @@ inline bool is_heap_slab(const page& of)
 
 inline std::uint32_t heap_number(const page& of)
 {
-    static_assert(offsetof(page, nr_free) == offsetof(page, cache) + 2);
+    static_assert(offsetof(page, cache) + sizeof(std::uint32_t) == sizeof(page));
     std::uint32_t number;
     std::memcpy(&number, &of.cache, sizeof number);
     return number;
@@ -117,8 +117,7 @@ inline std::uint32_t heap_number(const page& of)
 
 inline void set_heap_number(page& of, std::uint32_t number)
 {
-    of.cache = static_cast<std::uint16_t>(number);
-    of.nr_free = static_cast<std::uint16_t>(number >> 16);
+    std::memcpy(reinterpret_cast<char*>(&of) + offsetof(page, cache), &number, sizeof number);
 }
 
 /// Pages of what begins at a page: a slab or run of a heap, or any other run or frame.

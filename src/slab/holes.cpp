@@ -7,6 +7,10 @@
  * A free object holds nothing of ours, so that a page with free objects only can be given back to the
  * system; its addresses stay the slab's, and the next refill that reaches it finds zeros.
  *
+ * A slab whose holes were taken is settled until an object of it is taken or comes back.  Settled slabs stand
+ * behind all others of their list, so that a look begins at the front and ends at the first of them: what looks
+ * cost is in proportion to what was freed since, and not to the heap.
+ *
  * While a hole is on its way its objects are marked as in use: nobody can take them, and a flush into
  * the same slab goes on as ever.  The madvise itself runs without a lock.  (The child of a fork that
  * happens just then loses the batch: at most hole_batch::size stretches of free objects.)
@@ -120,47 +124,54 @@ constinit std::atomic<std::size_t> settled_bytes{0};
 
 } // namespace
 
-/// Takes the holes of the slabs at the front of a list and puts the slabs to its back; at most
-/// `to_visit` slabs, as many as the batch has room for.  False: none of them is left.
+/// Takes the holes of the slabs at the front of a list and puts the slabs, which are settled then, to its back; at
+/// most `to_visit` slabs, as many as the batch has room for.  False: none of them is left.
 bool kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, hole_batch& batch,
                             kmem_cache_node& of) const
 {
-    while (to_visit != 0 && !slabs.is_empty()) {
+    for (; to_visit != 0 && !slabs.is_empty(); --to_visit) {
+        page& head = *list_entry<page, &page::lru>(slabs.front());
+        if (head.is_settled)
+            return false;
         if (!batch.has_room_for_slab())
             return true;
-        --to_visit;
-        page& head = *list_entry<page, &page::lru>(slabs.front());
         const unsigned objects = objects_in(head.order);
         std::size_t from = 0;
         for (slab_hole hole{this, &of, nullptr, nullptr, 0, 0, 0};
              find_hole(head, size_, objects, nr_pages(head.order), from, hole);) {
             for_each_bitmap_word(head, hole.first, hole.count,
                                  [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
-            head.nr_free = static_cast<std::uint16_t>(head.nr_free - hole.count);
+            set_nr_free(head, head.nr_free - hole.count);
             of.nr_free -= hole.count;
             batch.holes[batch.nr++] = hole;
         }
         list_head::remove(head.lru);
+        head.is_settled = true;
         if (head.nr_free != 0)
             slabs.insert_back(head.lru);
     }
     return false;
 }
 
-/// Marks the objects of a hole as free again.
+/// Marks the objects of a hole as free again; where the slab was listed it stays: it may have been put to the front
+/// since.
 void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of) const
 {
     page& head = *hole.head;
-    if (head.nr_free != 0)
-        list_head::remove(head.lru);
+    const bool was_listed = head.nr_free != 0;
     for_each_bitmap_word(head, hole.first, hole.count,
                          [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
-    head.nr_free = static_cast<std::uint16_t>(head.nr_free + hole.count);
+    set_nr_free(head, head.nr_free + hole.count);
     of.nr_free += hole.count;
     const unsigned objects = objects_in(head.order);
-    if (head.nr_free == objects)
+    if (head.nr_free == objects) {
+        if (was_listed)
+            list_head::remove(head.lru);
         return list_by_fullness(of, head);
-    // To the back: those at the front are still to be visited.
+    }
+    if (was_listed)
+        return;
+    head.is_settled = true;
     of.partial[fullness(head.nr_free, objects)].insert_back(head.lru);
 }
 
@@ -185,11 +196,8 @@ void kmem_cache::discard_holes(kmem_cache_node& of, hole_batch& batch) const
 {
     for (unsigned list = nr_fullness_lists; list-- != 0;) {
         list_head& slabs = of.partial[list];
-        std::size_t to_visit = 0;
-        {
-            mutex_guard guard(of.lock);
-            list_for_each<page, &page::lru>(slabs, [&to_visit](page&) { ++to_visit; });
-        }
+        std::size_t to_visit =
+            of.nr_slabs; // or others, who free meanwhile, could keep this thread for ever
         for (;;) {
             {
                 mutex_guard guard(of.lock);

@@ -34,10 +34,11 @@ void kmem_cache::free_all(pageset* pages, list_head& slabs) const
     });
 }
 
-/// Puts a slab into the list that its free objects say it belongs to.
+/// Puts a slab that has changed into the list that its free objects say it belongs to.
 void kmem_cache::list_by_fullness(kmem_cache_node& home, page& head) const
 {
     const unsigned objects = objects_in(head.order);
+    head.is_settled = false;
     if (head.nr_free == 0)
         return;
     if (head.nr_free == objects) {
@@ -93,7 +94,10 @@ page* kmem_cache::take_partial(kmem_cache_node& from) const
             if (f <= i || to_list_anew == 0)
                 return slab;
             --to_list_anew;
-            from.partial[f].insert_front(*node);
+            if (slab->is_settled)
+                from.partial[f].insert_back(*node);
+            else
+                from.partial[f].insert_front(*node);
         }
     }
     list_head* node = from.empty.front();
@@ -316,8 +320,14 @@ void kmem_cache::validate() const
             VM_BUG_ON(head.shard != shard);
             listed_free += bits;
         };
-        for (list_head& list : home->partial)
-            list_for_each<page, &page::lru>(list, check);
+        for (list_head& list : home->partial) {
+            bool seen_settled = false;
+            list_for_each<page, &page::lru>(list, [&](page& head) {
+                check(head);
+                VM_BUG_ON(seen_settled && !head.is_settled);
+                seen_settled = head.is_settled;
+            });
+        }
         list_for_each<page, &page::lru>(home->empty, check);
         VM_BUG_ON(listed_free != home->nr_free);
     }

@@ -56,7 +56,7 @@ void describe_head(page& head, char* start, unsigned shard, unsigned objects)
 {
     head.start = start;
     head.shard = static_cast<std::uint8_t>(shard);
-    head.nr_free = static_cast<std::uint16_t>(objects);
+    set_nr_free(head, objects);
     head.colour = 0;
 }
 
@@ -176,7 +176,7 @@ unsigned kmem_cache::take_resident(page& head, void** objects, unsigned want) co
         }
         word = bits;
     }
-    head.nr_free = static_cast<std::uint16_t>(head.nr_free - n);
+    set_nr_free(head, head.nr_free - n);
     return n;
 }
 
@@ -227,7 +227,7 @@ unsigned kmem_cache::take_objects(page& head, void** objects, unsigned want, std
         if (bits != 0)
             break;
     }
-    head.nr_free = static_cast<std::uint16_t>(head.nr_free - n);
+    set_nr_free(head, head.nr_free - n);
     return n;
 }
 

@@ -20,6 +20,14 @@ inline std::uint64_t bit_in_word(unsigned index)
     return std::uint64_t{1} << (index % 64);
 }
 
+/// Says how many bits of a slab's bitmap are set.
+inline void set_nr_free(page& head, std::size_t n)
+{
+    constexpr unsigned nr_free_max = (1u << 15) - 1;
+    static_assert(pages_per_slab_max * objects_per_page_max <= nr_free_max);
+    head.nr_free = n & nr_free_max;
+}
+
 /// Which quarter full: 0 has the fewest free objects.
 inline unsigned fullness(unsigned nr_free, unsigned nr_objects)
 {

@@ -5,6 +5,7 @@
 #include "arena/mem_section.hpp"
 #include "buddy/reclaim.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -59,6 +60,62 @@ TEST_CASE("free pages inside slabs are given back, and nothing else is")
         all &= object[0] == 5 && object[511] == 5;
     CHECK(all);
     cache.validate();
+}
+
+TEST_CASE("slabs whose holes were given back are settled until an object of theirs comes or goes")
+{
+    const kmem_cache& cache = cache_of_size(2048);
+    const std::vector<void*> objects = take(cache, 1600);
+    for (void* object : objects)
+        std::memset(object, 1, 2048);
+    std::vector<void*> freed;
+    std::vector<void*> kept; // of every slab of up to eight pages at least one
+    for (std::size_t i = 0; i < objects.size(); ++i)
+        (i % 8 == 0 ? kept : freed).push_back(objects[i]);
+    flush(cache, freed);
+    const auto nr_settled = [&kept] {
+        std::size_t n = 0;
+        for (void* object : kept)
+            n += position(object).head->is_settled;
+        return n;
+    };
+    const auto is_resident = [](void* object) {
+        char* const at = pfn_to_address(address_to_pfn(object));
+        return is_mapped(at) && resident_pages(at, bytes_per_page) != 0;
+    };
+    CHECK(nr_settled() == 0);
+    discard_all_holes();
+    CHECK(nr_settled() == kept.size());
+    cache.validate();
+
+    // What comes back makes its slab one to look at, and only this one; its page goes as others went.
+    const auto one = kept.begin() + 100; // not the only one of its slab
+    void* const object = *one;
+    kept.erase(one);
+    REQUIRE(is_resident(object));
+    flush(cache, {object});
+    CHECK_FALSE(position(object).head->is_settled);
+    CHECK(nr_settled() >= kept.size() - 16); // objects of one slab
+    cache.validate();
+    discard_all_holes();
+    CHECK_FALSE(is_resident(object));
+    CHECK(nr_settled() == kept.size());
+
+    // So does what is taken, and comes back after that.
+    const std::vector<void*> again = take(cache, 200);
+    for (void* object : again)
+        std::memset(object, 2, 2048);
+    flush(cache, again);
+    CHECK(nr_settled() < kept.size());
+    discard_all_holes();
+    CHECK(std::none_of(again.begin(), again.end(), [&](void* hole) {
+        const bool shares_page = std::any_of(kept.begin(), kept.end(), [hole](void* other) {
+            return address_to_pfn(hole) == address_to_pfn(other);
+        });
+        return !shares_page && is_resident(hole);
+    }));
+    cache.validate();
+    flush(cache, kept);
 }
 
 TEST_CASE("holes that are filled again and again stay, where no page between slabs is free")
