@@ -76,6 +76,10 @@ void populate(const page_use& use)
         home.note_filled(use.opened, use.nr_opened);
     }
     open_pages(block, use.opened, use.nr_opened);
+    // Those ahead are holes: given back in between, they would be resident and count as clean now.
+    const auto first = static_cast<std::size_t>(use.opened - block.start) >> page_shift;
+    if (use.nr_opened != 1)
+        block.dirty.set(first, use.nr_opened);
 }
 
 // --- from slabs to objects ---------------------------------------------------------------------

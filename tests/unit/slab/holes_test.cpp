@@ -118,6 +118,33 @@ TEST_CASE("slabs whose holes were given back are settled until an object of thei
     flush(cache, kept);
 }
 
+TEST_CASE("pages that were opened ahead, and given back before they were populated, count as dirty")
+{
+    const kmem_cache& cache = cache_of_size(1024);
+    const std::vector<void*> many = take(cache, 20000); // so that it opens pages ahead
+    page_use use;
+    std::vector<void*> taken;
+    while (use.nr_opened < 2) {
+        use = {};
+        void* objects[4];
+        const unsigned n = cache.refill(nullptr, 0, objects, 4, use);
+        REQUIRE(n != 0);
+        taken.insert(taken.end(), objects, objects + n);
+        if (use.nr_opened < 2)
+            populate(use);
+    }
+    discard_all_holes(); // as another thread may
+    populate(use);
+    const pageblock& block = pageblock_of(use.opened);
+    const auto first = static_cast<std::size_t>(use.opened - block.start) >> page_shift;
+    for (std::size_t i = 0; i < use.nr_opened; ++i) {
+        if (resident_pages(block.start + ((first + i) << page_shift), bytes_per_page) != 0)
+            CHECK(block.dirty.test(first + i));
+    }
+    flush(cache, taken);
+    flush(cache, many);
+}
+
 TEST_CASE("holes that are filled again and again stay, where no page between slabs is free")
 {
     with_params restore;
