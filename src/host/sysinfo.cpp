@@ -39,19 +39,29 @@ unsigned nr_cpus()
     return nr;
 }
 
+namespace
+{
+
+/// SIZE_MAX: there is none, or nobody may ask.
+std::size_t limit_of(__rlimit_resource resource)
+{
+    const int saved = errno;
+    rlimit limit{};
+    const bool is_limited = getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    errno = saved;
+    return is_limited ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
+} // namespace
+
 std::size_t address_space_limit()
 {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return SIZE_MAX;
-    return static_cast<std::size_t>(limit.rlim_cur);
+    return limit_of(RLIMIT_AS);
 }
 
 bool is_memory_limited()
 {
-    rlimit data{};
-    return address_space_limit() != SIZE_MAX ||
-           (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY);
+    return address_space_limit() != SIZE_MAX || limit_of(RLIMIT_DATA) != SIZE_MAX;
 }
 
 bool read_file(const char* path, char* text, std::size_t size)

@@ -4,6 +4,7 @@
  * Usage: seccomp eperm|enosys          refuse the clever calls, from the first instruction on
  *        seccomp sandbox               allow only a short list, from main on
  *        seccomp sandbox-no-mremap     and without mremap and madvise
+ *        seccomp killing               what docs/compatibility.md does not list kills, from main on
  */
 #include "busy.h"
 #include "child.h"
@@ -30,6 +31,24 @@ static const int sandbox_calls[] = {
     SYS_exit,         SYS_exit_group, SYS_set_robust_list, SYS_rt_sigprocmask, SYS_rt_sigaction,
     SYS_rt_sigreturn, SYS_rseq,       SYS_gettid,          SYS_getpid,         SYS_tgkill,
     SYS_wait4,        SYS_alarm,      SYS_clock_nanosleep, SYS_mremap,         SYS_madvise,
+};
+
+/* What docs/compatibility.md lists, and what the program itself calls. */
+static const int needed_calls[] = {
+    SYS_mmap,           SYS_munmap,
+    SYS_mprotect,       SYS_madvise,
+    SYS_futex,          SYS_mremap,
+    SYS_membarrier,     SYS_getcpu,
+    SYS_prlimit64,      SYS_sched_yield,
+    SYS_prctl, /* from here on the program's */
+    SYS_write,          SYS_clone,
+    SYS_clone3,         SYS_exit,
+    SYS_exit_group,     SYS_set_robust_list,
+    SYS_rt_sigprocmask, SYS_rt_sigaction,
+    SYS_rt_sigreturn,   SYS_rseq,
+    SYS_gettid,         SYS_getpid,
+    SYS_tgkill,         SYS_wait4,
+    SYS_alarm,          SYS_clock_nanosleep,
 };
 enum
 {
@@ -59,12 +78,15 @@ static void allocate_inside(void)
 {
     struct busy_threads busy;
     start_busy_threads(&busy, nr_threads);
+    errno = 0;
     char* p = malloc(6 * MiB);
     CHECK(p, "malloc of 6 MiB");
+    CHECK(errno == 0, "malloc of 6 MiB: %s", strerror(errno));
     fill_pattern(p, 6 * MiB, 1);
     for (size_t size = 6 * MiB; size < 80 * MiB; size *= 2) {
         p = realloc(p, size * 2);
         CHECK(p, "realloc to %zu", size * 2);
+        CHECK(errno == 0, "realloc to %zu: %s", size * 2, strerror(errno));
         check_pattern(p, 6 * MiB, 6 * MiB, 1);
         malloc_trim(0);
     }
@@ -74,6 +96,7 @@ static void allocate_inside(void)
     for (int i = 0; i < 200; i++) {
         void* q = calloc(1, (size_t)1 << (10 + i % 14));
         CHECK(q, "calloc");
+        CHECK(errno == 0, "calloc: %s", strerror(errno));
         free(q);
         if (i % 10 == 0)
             malloc_trim(0);
@@ -90,8 +113,12 @@ static void allocate_inside(void)
 
 int main(int argc, char** argv)
 {
-    CHECK(argc >= 2, "usage: seccomp eperm|enosys|sandbox|sandbox-no-mremap");
-    if (strncmp(argv[1], "sandbox", 7) == 0) {
+    CHECK(argc >= 2, "usage: seccomp eperm|enosys|sandbox|sandbox-no-mremap|killing");
+    if (strcmp(argv[1], "killing") == 0) {
+        require_library();
+        install(needed_calls, sizeof needed_calls / sizeof *needed_calls, SECCOMP_RET_ALLOW,
+                SECCOMP_RET_KILL_PROCESS);
+    } else if (strncmp(argv[1], "sandbox", 7) == 0) {
         int whole = strcmp(argv[1], "sandbox") == 0;
         require_library();
         install(sandbox_calls, (size_t)nr_sandbox_calls - (whole ? 0 : 2), SECCOMP_RET_ALLOW,
