@@ -64,7 +64,7 @@ void keep_console()
     if (fd < 0)
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); // a lower limit
     struct stat file;
-    if (fd >= 0 && fstat(fd, &file) == 0)
+    if (fstat(STDERR_FILENO, &file) == 0) // itself is as good, as long as it is there
         kept = {fd, file.st_dev, file.st_ino};
     errno = saved;
 }

@@ -63,6 +63,17 @@ TEST_CASE("standard error serves where the duplicate is gone")
     CHECK(result.text == "still here\n");
 }
 
+TEST_CASE("standard error serves where there is no room for a duplicate")
+{
+    const child_result result = in_child([] {
+        const rlimit low{STDERR_FILENO + 1, STDERR_FILENO + 1};
+        setrlimit(RLIMIT_NOFILE, &low);
+        host::keep_console();
+        host::write_all(host::kept_console(), "still here\n");
+    });
+    CHECK(result.text == "still here\n");
+}
+
 TEST_CASE("what the program opened under the duplicate's number is not written to")
 {
     const child_result result = in_child([] {
