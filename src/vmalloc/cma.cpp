@@ -44,7 +44,7 @@ char* map_area(const cma_request& request)
         reinterpret_cast<std::uintptr_t>(start) + request.size <= request.limit)
         return start;
     host::unmap(start, request.size);
-    return nullptr;
+    return map_below(request.limit, request.size, alignment);
 }
 
 /// Makes sure that every page holds memory.

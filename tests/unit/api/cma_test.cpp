@@ -85,6 +85,16 @@ TEST_CASE("an area is where it was asked for, or nowhere")
     CHECK(reinterpret_cast<std::uintptr_t>(bsl_cma_get_base(area)) % (64 * mib) == 0);
 }
 
+TEST_CASE("an area is below its limit, whatever the limit")
+{
+    for (const unsigned bits : {32, 33, 36, 40, 46, 47, 63}) {
+        bsl_cma* area = nullptr;
+        const std::size_t limit = std::size_t{1} << bits;
+        REQUIRE(declare(0, 4 * mib, limit, 0, 0, false, &area) == 0);
+        CHECK(reinterpret_cast<std::uintptr_t>(bsl_cma_get_base(area)) + 4 * mib <= limit);
+    }
+}
+
 TEST_CASE("declarations that contradict themselves are refused")
 {
     bsl_cma* area = nullptr;
