@@ -69,7 +69,9 @@ void bsl_kfree(const void* p) noexcept
 {
     if (is_nothing(p))
         return;
-    if (heap::window_at(p) != nullptr) [[unlikely]]
+    const vm_area* window = heap::window_at(p);
+    if (window != nullptr && window->has_guard)
+        [[unlikely]] // realloc, too, moves objects into windows
         heap::report_window("kfree", p);
     heap::free(writable(p));
 }

@@ -132,6 +132,24 @@ TEST_CASE("a window ends with a guard, wherever it is")
     CHECK(bsl_is_vmalloc_addr(nullptr) == 0);
 }
 
+TEST_CASE("kfree and krealloc take what realloc moved into a window")
+{
+    void* objects[8];
+    for (void*& p : objects)
+        p = bsl_malloc(1 << 20);
+    unsigned nr_windows = 0;
+    for (void*& p : objects) {
+        p = bsl_realloc(p, 3 << 20);
+        REQUIRE(p != nullptr);
+        nr_windows += bsl_is_vmalloc_addr(p);
+    }
+    CHECK(nr_windows != 0);
+    objects[0] = bsl_krealloc(objects[0], 4 << 20, BSL_GFP_KERNEL);
+    REQUIRE(objects[0] != nullptr);
+    for (void* p : objects)
+        bsl_kfree(p);
+}
+
 TEST_CASE("realloc of a guarded window")
 {
     auto* p = static_cast<char*>(bsl_vmalloc(size_t{6} << 20));
