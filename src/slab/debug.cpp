@@ -46,7 +46,7 @@ BSL_INIT void set_up_slab_debug()
     }
     rest.remove_prefix(letters.size());
     if (rest.empty()) {
-        checked_classes.set(1, nr_classes - 1);
+        checked_classes.set(0, nr_classes);
         return;
     }
     while (!rest.empty()) {

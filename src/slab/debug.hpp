@@ -13,7 +13,7 @@ namespace bsl
 
 extern constinit bitmap<256> checked_classes;
 
-/// Is every free of this class checked at once?
+/// Is every free of this class checked at once?  Class 0 stands for the caches that the program makes.
 inline bool is_checked(unsigned size_class)
 {
     return checked_classes.test(size_class);

@@ -50,6 +50,21 @@ static void double_free_of_last(void)
     bsl_kmem_cache_free(pears, p);
 }
 
+static void double_free_of_another(void)
+{
+    bsl_kmem_cache* pears = make("pears", 48);
+    void* p = bsl_kmem_cache_alloc(pears, BSL_GFP_KERNEL);
+    void* q = bsl_kmem_cache_alloc(pears, BSL_GFP_KERNEL);
+    bsl_kmem_cache_free(pears, p);
+    bsl_kmem_cache_free(pears, q);
+    expect_bug(checks_each_free() ? "kmem_cache_free" : "free",
+               p, /* free: when a sheaf is flushed */
+               "double free: object [0-9]+ of cache pears at %p is free already", p);
+    bsl_kmem_cache_free(pears, p);
+    CHECK(!checks_each_free(), "the very call did not notice");
+    bsl_kmem_cache_destroy(pears); /* the sheaf is flushed */
+}
+
 static void kfree_of_window(void)
 {
     void* p = bsl_vmalloc(10000);
@@ -77,6 +92,7 @@ const struct misuse_case misuse_cases[] = {
     {"object_of_malloc", object_of_malloc},
     {"foreign_to_cache", foreign_to_cache},
     {"double_free_of_last", double_free_of_last},
+    {"double_free_of_another", double_free_of_another},
     {"kfree_of_window", kfree_of_window},
     {"vfree_of_object", vfree_of_object},
     {"vfree_of_interior", vfree_of_interior},

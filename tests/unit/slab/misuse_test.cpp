@@ -131,24 +131,26 @@ TEST_CASE("slab_debug chooses the caches to check, and says what it does not und
         const char* value;
         bool checks_64;
         bool checks_1k;
+        bool checks_those_of_programs;
         std::string text;
     };
     const std::string prefix = "buddyslab: BUDDYSLAB: slab_debug=";
     for (const expectation& e : {
-             expectation{"", false, false, ""},
-             expectation{"F", true, true, ""},
-             expectation{"F,kmalloc-64", true, false, ""},
-             expectation{"F,kmalloc-1k,kmalloc-64", true, true, ""},
-             expectation{"F,nonsense,kmalloc-1k", false, true,
+             expectation{"", false, false, false, ""},
+             expectation{"F", true, true, true, ""},
+             expectation{"F,kmalloc-64", true, false, false, ""},
+             expectation{"F,kmalloc-1k,kmalloc-64", true, true, false, ""},
+             expectation{"F,nonsense,kmalloc-1k", false, true, false,
                          prefix + "F,nonsense,kmalloc-1k: no cache 'nonsense'\n"},
-             expectation{"Z", false, false, prefix + "Z: expected F[,cache…]\n"},
+             expectation{"Z", false, false, false, prefix + "Z: expected F[,cache…]\n"},
          }) {
         INFO(e.value);
         const child_result result = in_child([&e] {
             std::strcpy(param.slab_debug, e.value);
             set_up_slab_debug();
             const bool right = is_checked(class_of(64)) == e.checks_64 &&
-                               is_checked(class_of(1024)) == e.checks_1k && !is_checked(0);
+                               is_checked(class_of(1024)) == e.checks_1k &&
+                               is_checked(0) == e.checks_those_of_programs;
             _exit(right ? 0 : 1);
         });
         CHECK(result.succeeded());
