@@ -20,6 +20,24 @@ BSL_LIBC void cfree(void* p);
 BSL_LIBC void free_sized(void* p, std::size_t size);
 BSL_LIBC void free_aligned_sized(void* p, std::size_t alignment, std::size_t size);
 
+// glibc's own names for the same.  Programs that define malloc themselves, to count or to trace, call them and let
+// go by free, which is ours where they do not define that too.
+#pragma GCC visibility push(default)
+extern "C" {
+[[gnu::alias("malloc"), gnu::malloc, gnu::alloc_size(1)]] void*
+__libc_malloc(std::size_t size) noexcept;
+[[gnu::alias("free")]] void __libc_free(void* p) noexcept;
+[[gnu::alias("calloc"), gnu::malloc, gnu::alloc_size(1, 2)]] void*
+__libc_calloc(std::size_t nr, std::size_t size) noexcept;
+[[gnu::alias("realloc"), gnu::alloc_size(2)]] void* __libc_realloc(void* p,
+                                                                   std::size_t size) noexcept;
+[[gnu::alias("memalign")]] void* __libc_memalign(std::size_t alignment, std::size_t size) noexcept;
+[[gnu::alias("valloc"), gnu::malloc, gnu::alloc_size(1)]] void*
+__libc_valloc(std::size_t size) noexcept;
+[[gnu::alias("pvalloc")]] void* __libc_pvalloc(std::size_t size) noexcept;
+}
+#pragma GCC visibility pop
+
 namespace
 {
 

@@ -10,8 +10,10 @@
 status=0
 check()
 {
-    body=$(objdump -d --no-show-raw-insn --disassemble="$2" "$1" |
-        awk -v name="<$2>:" '$2 == name { on = 1; next } on && NF > 1 { print; if ($2 == "ret") exit }')
+    # By address: malloc and __libc_malloc are one function, and objdump knows it by one name.
+    start=$(nm -D "$1" | awk -v name="$2" '$3 == name { print "0x" $1 }')
+    body=$(objdump -d --no-show-raw-insn --start-address="${start:-0}" "$1" |
+        awk '/>:$/ { on = 1; next } on && NF > 1 { print; if ($2 == "ret") exit }')
     count=$(printf '%s\n' "$body" | grep -c .)
     if ! printf '%s\n' "$body" | tail -1 | grep -q ret; then
         echo "$2 has no hit path that ends in ret"
