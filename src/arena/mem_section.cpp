@@ -49,25 +49,47 @@ bool set_slots(const void* start, std::size_t nr, Value value)
     return true;
 }
 
+template <typename Value>
+void clear_slots(const void* start, std::size_t nr, Value value)
+{
+    const std::uintptr_t first = slot_number(start);
+    for (std::size_t i = 0; i < nr; ++i) {
+        std::uintptr_t expected = value(i);
+        make_entry(first + i)->compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+    }
+}
+
+auto value_of(pageblock* first)
+{
+    return [first](std::size_t i) { return reinterpret_cast<std::uintptr_t>(first + i); };
+}
+
+auto value_of(vm_area* window)
+{
+    const std::uintptr_t value = reinterpret_cast<std::uintptr_t>(window) | window_tag;
+    return [value](std::size_t) { return value; };
+}
+
 } // namespace
 
 bool set_owner(const void* start, std::size_t nr, pageblock* first)
 {
-    return set_slots(
-        start, nr, [first](std::size_t i) { return reinterpret_cast<std::uintptr_t>(first + i); });
+    return set_slots(start, nr, value_of(first));
 }
 
 bool set_owner(const void* start, std::size_t nr, vm_area* window)
 {
-    const std::uintptr_t value = reinterpret_cast<std::uintptr_t>(window) | window_tag;
-    return set_slots(start, nr, [value](std::size_t) { return value; });
+    return set_slots(start, nr, value_of(window));
 }
 
-void clear_owner(const void* start, std::size_t nr)
+void clear_owner(const void* start, std::size_t nr, pageblock* first)
 {
-    const std::uintptr_t first = slot_number(start);
-    for (std::size_t i = 0; i < nr; ++i)
-        make_entry(first + i)->store(0, std::memory_order_release);
+    clear_slots(start, nr, value_of(first));
+}
+
+void clear_owner(const void* start, std::size_t nr, vm_area* window)
+{
+    clear_slots(start, nr, value_of(window));
 }
 
 } // namespace bsl

@@ -80,6 +80,10 @@ inline bool open_pages(const char* start, std::size_t pages)
 /// pageblock.  False when there is no memory for the table.
 bool set_owner(const void* start, std::size_t nr, pageblock* first);
 bool set_owner(const void* start, std::size_t nr, vm_area* window);
-void clear_owner(const void* start, std::size_t nr);
+
+/// Of those slots, the ones that still have this owner have none from now on.  Others may have one already: addresses
+/// that the kernel has unmapped are another thread's as soon as it maps them.
+void clear_owner(const void* start, std::size_t nr, pageblock* first);
+void clear_owner(const void* start, std::size_t nr, vm_area* window);
 
 } // namespace bsl

@@ -254,7 +254,7 @@ bool relocate(vm_area& area, std::size_t size)
     const bool leaves_hole = has_one_piece(area);
     const move_result result = move_pieces(area, next.start, used);
     if (!result.moved) {
-        clear_owner(next.start, nr_slots(next.reserved));
+        clear_owner(next.start, nr_slots(next.reserved), &area);
         unmap(next.start, result.lost_from);
         const std::size_t behind = result.lost_from + result.lost_size;
         unmap(next.start + behind, next.reserved - behind);
@@ -262,9 +262,9 @@ bool relocate(vm_area& area, std::size_t size)
     }
     if (area.wants_huge_pages)
         open_window(next.start + used, size - used, next.reserved - used);
-    // What a plain move has unmapped may be another thread's by now.
+    // What a plain move has unmapped may be another thread's by now: it is not ours to unmap, or to disown.
     const std::size_t gone = leaves_hole ? used : 0;
-    clear_owner(area.start, nr_slots(area.reserved));
+    clear_owner(area.start, nr_slots(area.reserved), &area);
     unmap(area.start + gone, area.reserved - gone);
     area.start = next.start;
     area.reserved = next.reserved;
@@ -331,7 +331,7 @@ bool refill_vm_area_from(vm_area& area, char* run, std::size_t old_size, std::si
 {
     VM_BUG_ON(area.lent_end != 0 || area.committed < size);
     if (!move_to_window(run, area.start, old_size)) {
-        clear_owner(area.start, nr_slots(area.reserved));
+        clear_owner(area.start, nr_slots(area.reserved), &area);
         unmap(area.start + old_size, area.reserved - old_size);
         retire_descriptor(area);
         return false;
@@ -389,7 +389,7 @@ bool take_frames(vm_area& to, std::size_t& filled, vm_area& from)
     if (from.is_divided)
         return true;
     if (!move_to_window(tail, to.start + filled, size)) {
-        clear_owner(to.start, nr_slots(to.reserved));
+        clear_owner(to.start, nr_slots(to.reserved), &to);
         cut_off(to, filled, size);
         return false;
     }
@@ -416,7 +416,7 @@ void shrink_vm_area(vm_area& area, std::size_t size)
     if (area.reserved / 2 <= keep)
         return;
     char* const rest = area.start + keep;
-    clear_owner(rest, nr_slots(area.reserved - keep));
+    clear_owner(rest, nr_slots(area.reserved - keep), &area);
     if (!host::unmap(rest, area.reserved - keep)) {
         set_owner(rest, nr_slots(area.reserved - keep), &area); // its tables are there
         return;
@@ -428,7 +428,7 @@ void shrink_vm_area(vm_area& area, std::size_t size)
 
 void destroy_vm_area(vm_area& area)
 {
-    clear_owner(area.start, nr_slots(area.reserved));
+    clear_owner(area.start, nr_slots(area.reserved), &area);
     take_apart(area);
 }
 

@@ -45,7 +45,13 @@ TEST_CASE("the section table tells pageblocks from windows, slot by slot")
     CHECK(owner_of(address(first + 29)).window == &window);
     CHECK(owner_of(address(first + 30)).block == &blocks[30]);
 
-    clear_owner(address(first), 300);
+    // What has another owner by now keeps it.
+    clear_owner(address(first), 300, blocks);
+    CHECK(owner_of(address(first + 9)).block == nullptr);
+    CHECK(owner_of(address(first + 10)).window == &window);
+    CHECK(owner_of(address(first + 29)).window == &window);
+    CHECK(owner_of(address(first + 30)).block == nullptr);
+    clear_owner(address(first), 300, &window);
     for (std::size_t i = 0; i < 300; ++i)
         all &= owner_of(address(first + i)).block == nullptr;
     CHECK(all);
