@@ -257,17 +257,22 @@ bool add_arena(char* start, std::size_t nr_blocks, std::uint8_t zone)
     return publish_arena(start, nr_blocks, zone) != nullptr;
 }
 
-void take_offline(pageblock& block)
+bool take_offline(pageblock& block)
 {
     VM_BUG_ON(!lockdep::holds_nothing());
     VM_BUG_ON(block.state != pageblock_state::offline);
-    clear_owner(block.start, 1);
-    host::unmap(block.start, pageblock_size);
+    clear_owner(block.start, 1, &block);
+    if (!host::unmap(block.start, pageblock_size)) {
+        set_owner(block.start, 1, &block);
+        return false;
+    }
+    block.dirty.clear(0, pages_per_pageblock);
     block.huge.store(huge_advice::none, std::memory_order_relaxed);
     host::discard(block.mem_map, pages_per_pageblock * sizeof(page));
     offline_bytes.fetch_add(pageblock_size, std::memory_order_relaxed);
     mutex_guard guard(arena_lock);
     given_back.insert_back(block.link[0]);
+    return true;
 }
 
 void name_arenas()

@@ -53,8 +53,9 @@ bool grow_arenas(std::size_t min_blocks, std::uint8_t zone = malloc_zone, unsign
 /// False without memory for the tables.  No lock may be held.
 bool add_arena(char* start, std::size_t nr_blocks, std::uint8_t zone);
 
-/// Gives a wholly free pageblock that its zone has let go back to the system.  No lock may be held.
-void take_offline(pageblock& block);
+/// Gives a wholly free pageblock that its zone has let go back to the system.  False where the kernel does not take it,
+/// which would have to split a mapping and has no more: it is as it was then.  No lock may be held.
+bool take_offline(pageblock& block);
 
 /// Names the arenas that were there before the parameters were read (naming.hpp).
 void name_arenas();

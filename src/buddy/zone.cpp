@@ -393,7 +393,6 @@ pageblock* zone::release_block()
         if (block == nullptr)
             continue;
         take_from(*block, max_page_order, kind, migrate_type::none);
-        block->dirty.clear(0, pages_per_pageblock);
         block->state = pageblock_state::offline;
         --counts_.nr_online;
         return block;

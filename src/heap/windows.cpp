@@ -31,14 +31,24 @@ pageblock* release_block(zone& from)
     return from.release_block();
 }
 
-/// Gives addresses of wholly free pageblocks back, so that a window may have them.
+void put_back(zone& to, pageblock& block)
+{
+    mutex_guard guard(to.lock);
+    to.add_block(block);
+}
+
+/// Gives addresses of wholly free pageblocks back, so that a window may have them; as long as the kernel takes them.
 bool release_free_blocks()
 {
     bool any = false;
-    for_each_malloc_zone([&any](zone& from) {
-        while (pageblock* block = release_block(from)) {
-            take_offline(*block);
-            any = true;
+    bool is_taken = true;
+    for_each_malloc_zone([&](zone& from) {
+        pageblock* block = nullptr;
+        while (is_taken && (block = release_block(from)) != nullptr) {
+            is_taken = take_offline(*block);
+            any = any || is_taken;
+            if (!is_taken)
+                put_back(from, *block);
         }
     });
     return any;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <thread>
 #include <vector>
@@ -29,9 +30,21 @@ pageblock& next_block()
 /// What a zone does before it lets a pageblock go.
 void take_away(pageblock& block)
 {
-    block.dirty.clear(0, pages_per_pageblock);
     block.state = pageblock_state::offline;
-    take_offline(block);
+    REQUIRE(take_offline(block));
+}
+
+/// Makes mappings, no two of which are one to the kernel, until it gives no more.
+std::vector<void*> use_up_mappings()
+{
+    std::vector<void*> made;
+    made.reserve(1 << 20);
+    for (int protection = PROT_READ;; protection ^= PROT_READ) {
+        void* at = mmap(nullptr, bytes_per_page, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (at == MAP_FAILED || made.size() == made.capacity())
+            return made;
+        made.push_back(at);
+    }
 }
 
 } // namespace
@@ -221,4 +234,29 @@ TEST_CASE(
     CHECK(all_grew);
     for (const arena* a = newest_arena(); a != nullptr; a = a->next)
         CHECK(page_classes.covers(a->start));
+}
+
+TEST_CASE("a pageblock that the kernel does not take back stays what it is")
+{
+    REQUIRE(grow_arenas(3));
+    next_block();
+    pageblock& middle = next_block();
+    middle.dirty.set(7, 1);
+    const child_result result = in_child([&middle] {
+        const std::vector<void*> mappings = use_up_mappings();
+        const bool has_limit = mappings.size() != mappings.capacity();
+        const bool was_taken =
+            has_limit && take_offline(middle); // it would have to split the mapping
+        for (void* at : mappings)
+            munmap(at, bytes_per_page);
+        const bool stayed = owner_of(middle.start).block == &middle && middle.dirty.test(7) &&
+                            totals_of_arenas().offline == 0;
+        _exit(!was_taken && stayed ? 0 : 1);
+    });
+    CHECK(result.succeeded());
+
+    REQUIRE(take_offline(middle));
+    CHECK(owner_of(middle.start).block == nullptr);
+    CHECK(middle.dirty.count(0, pages_per_pageblock) == 0);
+    CHECK(totals_of_arenas().offline == pageblock_size);
 }
