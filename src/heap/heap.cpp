@@ -123,7 +123,10 @@ bool starts_window(const void* p, const vm_area* window)
 
 void free_window(void* p, vm_area& window, const char* call)
 {
-    drop_guard(window);
+    if (!drop_guard(window)) {
+        host::discard(window.start, window.size);
+        return;
+    }
     const vfree_result result = vfree(window, p);
     if (result == vfree_result::already_free)
         report_double_free_window(call, p, window);

@@ -111,9 +111,8 @@ void* move_into_window(void* p, const allocation& old, std::size_t size)
 void* resize(void* p, const allocation& old, std::size_t size)
 {
     if (old.kind == allocation_kind::window) {
-        if (size < move_frames_from)
+        if (size < move_frames_from || !drop_guard(*old.window))
             return nullptr;
-        drop_guard(*old.window);
         return vrealloc(*old.window, size);
     }
     if (old.kind != allocation_kind::object)

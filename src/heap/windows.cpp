@@ -74,12 +74,19 @@ vm_area* window_at(const void* p)
     return owner_of(p).window;
 }
 
-void drop_guard(vm_area& window)
+bool drop_guard(vm_area& window)
 {
     if (!window.has_guard)
-        return;
+        return true;
+    const std::size_t page = host::page_size();
+    char* const guard = window.start + window.size - page;
+    if (!host::commit(guard, page)) {
+        release_windows(0);
+        if (!release_free_blocks() || !host::commit(guard, page))
+            return false;
+    }
     window.has_guard = false;
-    host::commit(window.start + window.size - host::page_size(), host::page_size());
+    return true;
 }
 
 void* guarded_window(std::size_t size, bool zeroed)
@@ -103,8 +110,7 @@ void* resize_guarded_window(void* p, std::size_t size)
 {
     const allocation old = resolve(p, "vrealloc");
     void* moved = nullptr;
-    if (size <= PTRDIFF_MAX - 2 * pageblock_size) {
-        drop_guard(*old.window);
+    if (size <= PTRDIFF_MAX - 2 * pageblock_size && drop_guard(*old.window)) {
         moved = vrealloc(*old.window, round_up(size, host::page_size()) + host::page_size());
     }
     // Without its guard it is still a window: where the system refuses one now, that is all.

@@ -2,11 +2,14 @@
 #include <buddyslab/malloc.h>
 #include <buddyslab/vmalloc.h>
 
+#include "unit/child.hpp"
+
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <sys/resource.h>
 #include <unistd.h>
 
 TEST_CASE("kmalloc and malloc take back each other's memory")
@@ -130,6 +133,28 @@ TEST_CASE("a window ends with a guard, wherever it is")
     int local = 0;
     CHECK(bsl_is_vmalloc_addr(&local) == 0);
     CHECK(bsl_is_vmalloc_addr(nullptr) == 0);
+}
+
+TEST_CASE("a window whose guard cannot be opened again is nobody's next")
+{
+    constexpr size_t size = size_t{8} << 20;
+    const child_result result = in_child([] {
+        void* p = bsl_vmalloc(size);
+        rlimit all{};
+        getrlimit(RLIMIT_DATA, &all);
+        rlimit little = all;
+        little.rlim_cur = 4096; // no page more than there are
+        setrlimit(RLIMIT_DATA, &little);
+        bsl_vfree(p);
+        setrlimit(RLIMIT_DATA, &all);
+        void* next[4];
+        for (void*& q : next) {
+            q = bsl_malloc(size + 4096);
+            std::memset(q, 1, size + 4096);
+        }
+    });
+    CHECK(result.succeeded());
+    CHECK(result.text.empty());
 }
 
 TEST_CASE("kfree and krealloc take what realloc moved into a window")
