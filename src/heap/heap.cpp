@@ -359,7 +359,7 @@ bool trim(std::size_t keep) noexcept
     run_shrinkers();
     drain_all_threads();
     discard_all_holes();
-    const std::size_t windows = release_windows(0);
+    const std::size_t windows = release_windows();
     for_each_zone([keep](zone& z) {
         if (type_of_zone(z.number()) == zone_type::movable)
             return; // always there: that is what it is for

@@ -93,7 +93,7 @@ bool take_back_caches()
 {
     const std::size_t before = nr_free_pages();
     drain_all_threads();
-    release_windows(0);
+    release_windows();
     return nr_free_pages() > before;
 }
 

@@ -63,7 +63,7 @@ void* alloc_window(std::size_t size, std::size_t alignment, bool zeroed)
     if (void* p = vmalloc(size, alignment, zeroed))
         return p;
     drain_all_threads();
-    release_windows(0);
+    release_windows();
     if (void* p = vmalloc(size, alignment, zeroed))
         return p;
     return release_free_blocks() ? vmalloc(size, alignment, zeroed) : nullptr;
@@ -81,7 +81,7 @@ bool drop_guard(vm_area& window)
     const std::size_t page = host::page_size();
     char* const guard = window.start + window.size - page;
     if (!host::commit(guard, page)) {
-        release_windows(0);
+        release_windows();
         if (!release_free_blocks() || !host::commit(guard, page))
             return false;
     }

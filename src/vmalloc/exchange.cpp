@@ -123,7 +123,7 @@ bool call_home(const char* start, std::size_t size)
 {
     VM_BUG_ON(!lockdep::holds_nothing());
     const char* const end = start + size;
-    bool any = release_windows(0) != 0;
+    bool any = release_windows() != 0;
     for (;;) {
         loan found;
         {

@@ -73,7 +73,11 @@ bool fill(vm_area& area, std::size_t filled)
 {
     filled = std::max(filled, area.lent_end);
     const std::size_t resident = filled + counts_of_vmalloc().cached_bytes;
-    return resident < least_resident(area.size, false) || fill_from_cached(area, filled);
+    if (resident >= least_resident(area.size, false) && !fill_from_cached(area, filled))
+        return false;
+    mutex_guard guard(vmalloc_lock);
+    note_missing(area.size - filled);
+    return true;
 }
 
 bool is_aligned(const vm_area& area, std::size_t alignment)
@@ -187,7 +191,7 @@ void* publish_new(vm_area& area)
 vm_area* make_filled(const vm_area_request& request)
 {
     vm_area* area = make_vm_area(request);
-    if (area == nullptr && release_windows(0) != 0)
+    if (area == nullptr && release_windows() != 0)
         area = make_vm_area(request);
     if (area == nullptr || !request.is_dense || fill(*area, 0))
         return area;
@@ -239,7 +243,7 @@ void* vmalloc_from_run(char* run, std::size_t old_size, std::size_t new_size)
     if (area != nullptr && refill_vm_area_from(*area, run, old_size, new_size))
         return publish_again(*area);
     area = make_vm_area_from(run, old_size, new_size);
-    if (area == nullptr && release_windows(0) != 0)
+    if (area == nullptr && release_windows() != 0)
         area = make_vm_area_from(run, old_size, new_size);
     return area == nullptr ? nullptr : publish_new(*area);
 }
@@ -265,7 +269,7 @@ vfree_result vfree(vm_area& area, void* p)
         if (p != area.start)
             return vfree_result::not_start;
         remove_live(area);
-        keep = area.size <= param.window_cache;
+        keep = area.size <= window_bound();
         was_object = area.run != nullptr && area.size <= kmalloc_size_max;
         if (!was_object)
             is_over = put_away(area, keep);
@@ -279,7 +283,7 @@ vfree_result vfree(vm_area& area, void* p)
     if (!keep)
         destroy_vm_area(area);
     if (is_over)
-        release_windows(param.window_cache);
+        keep_window_bound();
     return keep && !was_object && !is_over ? vfree_result::kept : vfree_result::freed;
 }
 
@@ -306,7 +310,7 @@ void* resize(vm_area& area, std::size_t new_size)
         shrink_vm_area(area, new_size);
     else
         done = grow_vm_area(area, new_size) ||
-               (release_windows(0) != 0 && grow_vm_area(area, new_size));
+               (release_windows() != 0 && grow_vm_area(area, new_size));
     if constexpr (check_level >= 3)
         validate(area);
     mutex_guard guard(vmalloc_lock);

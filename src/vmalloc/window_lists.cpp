@@ -4,6 +4,8 @@
 #include "buddy/zone_table.hpp"
 #include "config/params.hpp"
 
+#include <algorithm>
+
 namespace bsl
 {
 
@@ -15,6 +17,15 @@ constinit std::atomic<std::size_t> windows_stay_up_to{SIZE_MAX};
 
 namespace
 {
+
+/// What has been learnt of windows that left the cache for its bound.
+struct eviction_regret
+{
+    std::size_t extra; ///< bytes that the bound is raised by
+    std::size_t given; ///< bytes evicted since the interval began, and not faulted in again
+    bool was_used;     ///< has the bound been reached since the interval began?
+};
+constinit eviction_regret evictions BSL_TSA(guarded_by(vmalloc_lock)){};
 
 /// Bounds the search, whatever small sizes windows were shrunk to.
 constexpr std::size_t cached_windows_max = 64;
@@ -55,6 +66,22 @@ void note_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
     note_use();
 }
 
+/// The bound, whatever is learnt.
+std::size_t highest_bound() BSL_TSA(requires_capability(vmalloc_lock))
+{
+    const std::size_t extra = window_counts.peak_live_bytes / large_part;
+    const std::size_t base = param.window_cache;
+    return base == 0 ? 0 : base > SIZE_MAX - extra ? SIZE_MAX : base + extra; // 0: keep nothing
+}
+
+/// For the bound it leaves the cache, or never was in it.
+void note_evicted(const vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
+{
+    if (area.size <= highest_bound()) // nothing that can be learnt would keep a larger one
+        evictions.given += area.size;
+    evictions.was_used = true;
+}
+
 /// It leaves the cache, or never was in it.
 void note_returned(const vm_area& area) BSL_TSA(requires_capability(vmalloc_lock))
 {
@@ -75,6 +102,28 @@ vm_area* take_oldest_with_frames()
         return area;
     }
     return nullptr;
+}
+
+/// The oldest one, for the caller alone, if too many are cached or more than `keep_bytes`.
+vm_area* take_surplus(std::size_t keep_bytes) BSL_TSA(requires_capability(vmalloc_lock))
+{
+    const bool is_within =
+        window_counts.cached_bytes <= keep_bytes && window_counts.cached <= cached_windows_max;
+    if (window_counts.cached == 0 || is_within)
+        return nullptr;
+    vm_area* area = area_of(cached_windows.prev);
+    remove_cached(*area);
+    note_returned(*area);
+    return area;
+}
+
+/// An interval has ended: what was evicted in it was rightly so, and a bound that was not reached comes down.
+void forget_evictions() BSL_TSA(requires_capability(vmalloc_lock))
+{
+    evictions.given = 0;
+    if (!evictions.was_used)
+        evictions.extra /= 2;
+    evictions.was_used = false;
 }
 
 /// Back to where it was, if it holds anything.
@@ -143,18 +192,32 @@ void remove_cached(vm_area& area)
     note_use();
 }
 
+std::size_t window_bound()
+{
+    const std::size_t highest = highest_bound();
+    return highest - param.window_cache <= evictions.extra ? highest
+                                                           : param.window_cache + evictions.extra;
+}
+
 bool put_away(vm_area& area, bool keep)
 {
     if (keep) {
         insert_cached(area);
     } else {
+        note_evicted(area);
         note_returned(area);
     }
-    return window_counts.cached_bytes > param.window_cache ||
-           window_counts.cached > cached_windows_max;
+    return window_counts.cached_bytes > window_bound() || window_counts.cached > cached_windows_max;
 }
 
-bool fill_from_cached(vm_area& area, std::size_t filled)
+void note_missing(std::size_t bytes)
+{
+    const std::size_t again = std::min(bytes, evictions.given);
+    evictions.given -= again;
+    evictions.extra = std::min(evictions.extra + again, highest_bound() - param.window_cache);
+}
+
+bool fill_from_cached(vm_area& area, std::size_t& filled)
 {
     VM_BUG_ON(!lockdep::holds_nothing());
     bool is_whole = true; // the window is
@@ -179,13 +242,14 @@ void age_windows()
         mutex_guard guard(vmalloc_lock);
         const bool was_useful = window_counts.reused != reused_before;
         reused_before = window_counts.reused;
+        forget_evictions();
         if (was_useful)
             return;
     }
-    release_windows(0);
+    release_windows();
 }
 
-std::size_t release_windows(std::size_t keep_bytes)
+std::size_t release_windows()
 {
     VM_BUG_ON(!lockdep::holds_nothing());
     std::size_t released = 0;
@@ -193,14 +257,28 @@ std::size_t release_windows(std::size_t keep_bytes)
         vm_area* area = nullptr;
         {
             mutex_guard guard(vmalloc_lock);
-            if (window_counts.cached == 0 || (window_counts.cached_bytes <= keep_bytes &&
-                                              window_counts.cached <= cached_windows_max))
-                return released;
-            area = area_of(cached_windows.prev);
-            remove_cached(*area);
-            note_returned(*area);
+            area = take_surplus(0);
         }
+        if (area == nullptr)
+            return released;
         released += area->size;
+        destroy_vm_area(*area);
+    }
+}
+
+void keep_window_bound()
+{
+    VM_BUG_ON(!lockdep::holds_nothing());
+    for (;;) {
+        vm_area* area = nullptr;
+        {
+            mutex_guard guard(vmalloc_lock);
+            area = take_surplus(window_bound());
+            if (area != nullptr)
+                note_evicted(*area);
+        }
+        if (area == nullptr)
+            return;
         destroy_vm_area(*area);
     }
 }

@@ -6,8 +6,11 @@
 /// list, releases the lock, works, and takes the lock again to put it into a list: no system call is made under it.
 ///
 /// The cache is there to save page faults.  A cached window serves a request as it is or made larger (vmalloc.cpp),
-/// or gives its frames to one that is being made (fill_from_cached()).  It is bounded by param.window_cache; the
+/// or gives its frames to one that is being made (fill_from_cached()).  It is bounded by window_bound(); the
 /// oldest windows leave it first, and their frames go home or to the system.
+///
+/// The bound adapts as those of the zones do (buddy/reclaim.hpp): what left the cache for it, and has to be faulted in
+/// again within an interval, should have been kept.
 
 #include "buddy/zone.hpp"
 #include "locking/mutex.hpp"
@@ -63,8 +66,14 @@ void note_growth(std::size_t bytes) BSL_TSA(requires_capability(vmalloc_lock));
 void insert_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock));
 void remove_cached(vm_area& area) BSL_TSA(requires_capability(vmalloc_lock));
 
+/// Bytes of windows that may be cached just now: param.window_cache, and what has been learnt.
+std::size_t window_bound() BSL_TSA(requires_capability(vmalloc_lock));
+
 /// Into the cache, if it may stay there.  Is there too much in it now?
 bool put_away(vm_area& area, bool keep) BSL_TSA(requires_capability(vmalloc_lock));
+
+/// A window was made of which so much is to be faulted in.
+void note_missing(std::size_t bytes) BSL_TSA(requires_capability(vmalloc_lock));
 
 /// The largest cached window whose resident part is between the bounds and that `accept`s.
 template <typename Accept>
@@ -83,12 +92,15 @@ vm_area* find_cached(std::size_t at_least, std::size_t at_most, Accept accept)
 // --- what becomes of the cache; no lock may be held --------------------------------------------
 
 /// Moves frames of cached windows, the oldest first, into [filled, area.size) of a window that is the caller's, as far
-/// as there are any.  False: the window can only be destroyed.
-bool fill_from_cached(vm_area& area, std::size_t filled);
+/// as there are any, and says how far that is.  False: the window can only be destroyed.
+bool fill_from_cached(vm_area& area, std::size_t& filled);
 
-/// Evicts cached windows, the oldest first, until at most `keep_bytes` are cached.  Returns how many
-/// bytes left the cache; frames with a home are in the zone then, the rest is the system's.
-std::size_t release_windows(std::size_t keep_bytes);
+/// Evicts all cached windows.  Returns how many bytes left the cache; frames with a home are in the zone then,
+/// the rest is the system's.
+std::size_t release_windows();
+
+/// Evicts cached windows, the oldest first, until the cache is within its bound.
+void keep_window_bound();
 
 /// Called once per decay interval: what the cache did not serve anybody with leaves it.
 void age_windows();
@@ -104,7 +116,7 @@ inline void let_windows_give_way()
 {
     const std::size_t most = windows_stay_up_to.load(std::memory_order_relaxed);
     if (zone_normal.counts().nr_used() > most) [[unlikely]]
-        release_windows(0);
+        release_windows();
 }
 
 /// Calls fn(argument, area) for every live and cached window, with vmalloc_lock held.

@@ -101,7 +101,7 @@ TEST_CASE("without address space: the cache is given up, then the arenas serve")
             return 6;
         vfree(window_of(p), p);
         vfree(window_of(kept), kept);
-        release_windows(0);
+        release_windows();
         validate_everything();
         return 0;
     });

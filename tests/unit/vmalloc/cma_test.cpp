@@ -118,7 +118,7 @@ TEST_CASE("frames of an idle area are under a window, and malloc's zone does not
     CHECK(window_of(p).lent_end == 16 * mib);
     CHECK(resident_pages(area.start, 16 * mib) == 0);
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     CHECK(resident_pages(area.start, 16 * mib) == 16 * mib / bytes_per_page);
     CHECK(movable().counts().nr_free == area.pages);
     validate_movable();
@@ -165,7 +165,7 @@ TEST_CASE("a window in use keeps its address and its contents when its frames ar
 
     // The window's frames go to their new homes; the area's stay.
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     validate_everything();
     CHECK(static_cast<unsigned char>(whole[16 * mib - 1]) == 0xee);
     CHECK(cma_release(area, whole, area.pages) == cma_release_result::released);
@@ -186,7 +186,7 @@ TEST_CASE("free memory of malloc's serves the area: no frame is asked of the sys
         CHECK(resident_pages(home, pageblock_size) == 0);
     CHECK(is_as_written(p, 8 * mib));
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     for (char* home : homes)
         CHECK(resident_pages(home, pageblock_size) == pageblock_size / bytes_per_page);
     cma_release(area, whole, area.pages);
@@ -219,7 +219,7 @@ TEST_CASE("windows are written, resized and freed while their frames are called 
             if (!is_freed(vfree(window_of(p), p)))
                 std::abort();
             if (i % 4 == 0)
-                release_windows(0);
+                release_windows();
             ++rounds;
         }
     });
@@ -237,7 +237,7 @@ TEST_CASE("windows are written, resized and freed while their frames are called 
     done = true;
     user.join();
     CHECK(served > 0);
-    release_windows(0);
+    release_windows();
     CHECK(area.nr_used == 0);
     CHECK(movable().counts().nr_free == area.pages);
     validate_movable();

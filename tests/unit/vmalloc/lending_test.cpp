@@ -18,7 +18,7 @@ void prepare()
     void* gap = host::reserve(nullptr, mib);
     void* p = vmalloc(8 * mib, 16, true);
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     host::unmap(gap, mib);
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("a new window is filled with free resident blocks, whose home is empty
     validate_everything();
 
     vfree(area, p);
-    release_windows(0);
+    release_windows();
     CHECK(free_pages() == free_before);
     at_home = 0;
     for (char* home : homes)
@@ -87,13 +87,13 @@ TEST_CASE("frames that are home again leave no VMA behind")
     // window have a history of their own.)
     CHECK(in_child([&] {
               vfree(window_of(p), p);
-              release_windows(0);
+              release_windows();
               validate_everything();
               return count_arena_vmas() <= before + 2 * window_vmas ? 0 : 1;
           }) == 0);
     std::memset(p, 1, 40 * mib);
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     CHECK(count_arena_vmas() == before);
     CHECK(count_vmas(p, p + 40 * mib) == 0);
     validate_everything();
@@ -123,7 +123,7 @@ TEST_CASE("a window with frames from elsewhere grows and moves like any other")
     CHECK(has_pattern(p, 2 * mib, 5));
     validate_everything();
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     validate_everything();
     CHECK(free_pages() == free_before);
 }
@@ -138,7 +138,7 @@ TEST_CASE("used frames are cleared for those who ask for zeros, if they are many
         CHECK(is_zero(p, size));
         std::memset(p, 0xab, size);
         vfree(window_of(p), p);
-        release_windows(0);
+        release_windows();
     }
     validate_everything();
 }
@@ -157,7 +157,7 @@ TEST_CASE("blocks that are hardly resident are not lent")
     void* p = vmalloc(5 * mib, 16, false);
     CHECK(window_of(p).lent_end == 0);
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     validate_everything();
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("a run of pages becomes a window without being copied")
 
     const std::size_t free_before = free_pages();
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     CHECK(free_pages() == free_before + pages);
     CHECK(resident_pages(run, size) == pages);
     CHECK(has_pattern(behind, block + pageblock_size - behind, 2));
@@ -264,7 +264,7 @@ TEST_CASE(
         vfree(window_of(next), next);
     }
     validate_everything();
-    release_windows(0);
+    release_windows();
     CHECK(counts_of_vmalloc().vmas == 0);
 }
 
@@ -305,7 +305,7 @@ TEST_CASE("what an object has left in its window is nobody's surprise")
         vfree(window_of(next), next);
     }
     validate_everything();
-    release_windows(0);
+    release_windows();
     CHECK(counts_of_vmalloc().vmas == 0);
     validate_everything();
 }
@@ -349,7 +349,7 @@ TEST_CASE("a block whose frames cannot be moved stays, and the window is made al
         fill(p, 16 * mib, 4);
         CHECK(has_pattern(p, 16 * mib, 4));
         vfree(window_of(p), p);
-        release_windows(0);
+        release_windows();
         validate_everything();
         for (std::size_t i = nr_movable; i < homes.size(); ++i)
             make_movable(homes[i]);
@@ -368,7 +368,7 @@ TEST_CASE("after some refusals nothing is lent any more")
         void* p = vmalloc(16 * mib, 16, false);
         REQUIRE(p != nullptr);
         vfree(window_of(p), p);
-        release_windows(0);
+        release_windows();
     }
     CHECK(!can_lend());
     CHECK(vmalloc_from_run(homes[0] + mib, mib, 8 * mib) == nullptr);
@@ -390,7 +390,7 @@ TEST_CASE("frames that cannot go home leave an accessible, empty home")
     fill(p, 16 * mib, 4);
     make_immovable(p + 4 * mib);
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     validate_everything();
     std::size_t nr_clean = 0;
     for (char* home : homes) {
@@ -419,7 +419,7 @@ TEST_CASE("frames of an object that has grown and that cannot go home leave an e
     CHECK(resident_pages(p, old_size) == 0);
     CHECK(grow_object(400 * kib, 10) == p);
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     validate_everything();
 }
 
@@ -442,6 +442,6 @@ TEST_CASE("a window one of whose pieces does not move stays where it is")
     REQUIRE(moved != nullptr);
     CHECK(has_pattern(moved, 8 * mib, 4));
     CHECK(is_freed(vfree(window_of(moved), moved)));
-    release_windows(0);
+    release_windows();
     validate_everything();
 }

@@ -128,7 +128,7 @@ TEST_CASE("a window that does not move stays, and what it has lost of the target
     CHECK(has_pattern(p, 20 * mib, 1));
     validate_everything();
     vfree(window_of(p), p);
-    release_windows(0);
+    release_windows();
     CHECK(owner_of(p).window == nullptr);
 }
 
@@ -164,5 +164,5 @@ TEST_CASE("where frames of a cached window do not move, the target is another's"
     CHECK(has_pattern(fresh, 10 * mib, 2));
     validate_everything();
     vfree(window_of(fresh), fresh);
-    release_windows(0);
+    release_windows();
 }

@@ -31,7 +31,7 @@ TEST_CASE("a window is aligned, writable to its last byte, and explained by the 
     CHECK(vfree(area, p) == vfree_result::kept);
     CHECK(vfree(area, p) == vfree_result::already_free);
     validate_everything();
-    release_windows(0);
+    release_windows();
     CHECK(owner_of(p).window == nullptr);
     CHECK(vfree(area, p) == vfree_result::already_free);
     validate_everything();
@@ -71,7 +71,7 @@ TEST_CASE("a freed window is used again, and is zero if that was asked for")
     CHECK(is_zero(larger, 11 * mib));
     vfree(window_of(larger), larger);
     validate_everything();
-    release_windows(0);
+    release_windows();
     CHECK(counts_of_vmalloc().cached == 0);
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("a smaller cached window grows to serve a larger request, with its fra
     CHECK(counts_of_vmalloc().made == made);
     CHECK(resident_pages(larger, 48 * mib) == 16 * mib / bytes_per_page);
     vfree(window_of(larger), larger);
-    release_windows(0);
+    release_windows();
     validate_everything();
 }
 
@@ -101,10 +101,10 @@ TEST_CASE("the cache is bounded by bytes, the oldest window leaves it first")
     CHECK(owner_of(p[0]).window == nullptr);
     CHECK(owner_of(p[3]).window != nullptr);
 
-    void* huge = vmalloc(param.window_cache + mib, 16, false);
+    void* huge = vmalloc(4 * param.window_cache, 16, false);
     vfree(window_of(huge), huge);
     CHECK(owner_of(huge).window == nullptr);
-    release_windows(0);
+    release_windows();
     validate_everything();
 }
 
@@ -201,13 +201,13 @@ TEST_CASE("a window that shrinks gives its memory back, and then its addresses")
     CHECK(has_pattern(grown, 6 * mib, 3));
     CHECK(is_zero(grown + 6 * mib, 64 * mib));
     vfree(area, grown);
-    release_windows(0);
+    release_windows();
     validate_everything();
 }
 
 TEST_CASE("of many threads that free one window exactly one does")
 {
-    for (std::size_t size : {8 * mib, param.window_cache + mib}) {
+    for (std::size_t size : {8 * mib, 4 * param.window_cache}) {
         for (int round = 0; round < 50; ++round) {
             void* p = vmalloc(size, 16, false);
             vm_area& area = window_of(p);
@@ -289,7 +289,7 @@ TEST_CASE("random operations keep every window's contents")
     CHECK(counts_of_vmalloc().stitched > 0);
     CHECK(counts_of_vmalloc().moved > 0);
     CHECK(counts_of_vmalloc().reused > 0);
-    release_windows(0);
+    release_windows();
     validate_everything();
     CHECK(counts_of_vmalloc().vmas == 0);
 }
@@ -303,12 +303,12 @@ TEST_CASE("threads that allocate, resize and free at once")
         threads.emplace_back(
             [&failures, seed] { failures += random_operations(seed, 60, 16 * mib); });
     for (int i = 0; i < 20; ++i)
-        release_windows(0);
+        release_windows();
     for (std::thread& t : threads)
         t.join();
     CHECK(failures == 0);
     validate_everything();
-    release_windows(0);
+    release_windows();
     CHECK(counts_of_vmalloc().vmas == 0);
 }
 
@@ -322,7 +322,7 @@ TEST_CASE("large windows that are filled ask for huge pages, as long as these ar
         REQUIRE(p != nullptr);
         const bool asked = has_flag(p, "hg");
         REQUIRE(is_freed(vfree(window_of(p), p)));
-        release_windows(0);
+        release_windows();
         return asked;
     };
     CHECK(is_asked(false, 1'000'000'000) == kernel_gives_huge_pages());

@@ -36,12 +36,73 @@ void free_window(char* p)
 void leave_nothing()
 {
     validate_everything();
-    release_windows(0);
+    release_windows();
     CHECK(counts_of_vmalloc().cached_bytes == 0);
     CHECK(counts_of_vmalloc().vmas == 0);
 }
 
 } // namespace
+
+namespace
+{
+
+/// Three windows that are more than window_cache together: made, and freed.  Bytes that are cached then.
+std::size_t cached_of_three()
+{
+    char* windows[3];
+    for (char*& each : windows)
+        REQUIRE((each = static_cast<char*>(vmalloc(40 * mib, 16, false))) != nullptr);
+    for (char* each : windows)
+        free_window(each);
+    return counts_of_vmalloc().cached_bytes;
+}
+
+} // namespace
+
+TEST_CASE("what left the cache and is faulted in again raises its bound, as long as it is reached")
+{
+    REQUIRE(param.window_cache == 64 * mib);
+    char* const lasting = static_cast<char*>(vmalloc(200 * mib, 16, false));
+    CHECK(cached_of_three() == 40 * mib);
+    CHECK(cached_of_three() == 120 * mib); // 80 were missing
+    age_windows();
+    CHECK(cached_of_three() ==
+          120 * mib); // the bound was reached in that interval, not in the next
+    age_windows();
+    CHECK(cached_of_three() == 80 * mib);
+
+    // An interval later what was evicted was rightly so.
+    for (int i = 0; i < 8; ++i)
+        age_windows();
+    CHECK(cached_of_three() == 40 * mib);
+    age_windows();
+    CHECK(cached_of_three() == 40 * mib);
+    free_window(lasting);
+    leave_nothing();
+}
+
+TEST_CASE("the cache's bound rises by half of the most that was live, and learns nothing from "
+          "larger windows")
+{
+    for (int i = 0; i < 3; ++i) {
+        char* const larger = static_cast<char*>(vmalloc(400 * mib, 16, false));
+        free_window(larger);
+        CHECK(owner_of(larger).window == nullptr);
+        CHECK(cached_of_three() == 40 * mib);
+        release_windows();
+        age_windows();
+    }
+    for (int i = 0; i < 4; ++i) {
+        char* windows[10];
+        for (char*& each : windows)
+            each = static_cast<char*>(vmalloc(60 * mib, 16, false));
+        for (char* each : windows)
+            free_window(each);
+    }
+    CHECK(counts_of_vmalloc().peak_live_bytes == 600 * mib);
+    CHECK(counts_of_vmalloc().cached_bytes == 360 * mib); // of 364
+    leave_nothing();
+}
 
 TEST_CASE("a request larger than any cached window gets the frames of several")
 {
@@ -179,11 +240,11 @@ TEST_CASE("where the system refuses to move frames, a request gets new memory al
             free_window(p);
         }
         for (int i = 0; i < 8; ++i) { // it was tried: who is refused so often gives up
-            release_windows(0);
+            release_windows();
             free_window(written_window(30 * mib));
             free_window(static_cast<char*>(vmalloc(5 * mib, 16, false)));
         }
-        release_windows(0);
+        release_windows();
         return can_lend() || counts_of_vmalloc().vmas != 0 ? 5 : 0;
     });
     CHECK(status == 0);
