@@ -72,6 +72,8 @@ public:
 bool fill(vm_area& area, std::size_t filled)
 {
     filled = std::max(filled, area.lent_end);
+    if (filled >= area.size)
+        return true;
     const std::size_t resident = filled + counts_of_vmalloc().cached_bytes;
     if (resident >= least_resident(area.size, false) && !fill_from_cached(area, filled))
         return false;

@@ -81,6 +81,26 @@ TEST_CASE("what left the cache and is faulted in again raises its bound, as long
     leave_nothing();
 }
 
+TEST_CASE("a cached window with more frames than it is asked for lacks nothing")
+{
+    REQUIRE(can_lend());
+    char* const lasting[] = {static_cast<char*>(vmalloc(40 * mib, 16, false)),
+                             static_cast<char*>(vmalloc(40 * mib, 16, false))};
+    make_resident(5, 0xab);
+    char* const lent = static_cast<char*>(vmalloc(20 * mib, 16, false));
+    REQUIRE(window_of(lent).lent_end == 20 * mib);
+    REQUIRE(vrealloc(window_of(lent), 6 * mib) == lent);
+    CHECK(cached_of_three() == 40 * mib); // 80 were evicted
+    release_windows();
+    free_window(lent);
+    CHECK((vmalloc(7 * mib, 16, false) == lent));
+    for (char* each : lasting)
+        free_window(each);
+    CHECK(counts_of_vmalloc().cached_bytes == 40 * mib);
+    free_window(lent);
+    leave_nothing();
+}
+
 TEST_CASE("the cache's bound rises by half of the most that was live, and learns nothing from "
           "larger windows")
 {
