@@ -18,6 +18,7 @@
 #include "heap/windows.hpp"
 #include "host/clear.hpp"
 #include "slab/debug.hpp"
+#include "slab/holes.hpp"
 #include "slab/misuse.hpp"
 #include "vmalloc/adjacent.hpp"
 #include "vmalloc/vmalloc.hpp"

@@ -6,6 +6,7 @@
 #include "buddy/zonelist.hpp"
 #include "heap/registry.hpp"
 #include "heap/shrinkers.hpp"
+#include "slab/holes.hpp"
 #include "vmalloc/vmalloc.hpp"
 
 namespace bsl::heap

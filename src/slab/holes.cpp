@@ -1,50 +1,10 @@
-/*
- * Holes: free pages inside slabs that are partly used.
- *
- *     slab    | ## # | .... | ..## | .... | .... | #  . |      # object in use, . free
- *                       hole            holes
- *
- * A free object holds nothing of ours, so that a page with free objects only can be given back to the
- * system; its addresses stay the slab's, and the next refill that reaches it finds zeros.
- *
- * A slab whose holes were taken is settled until an object of it is taken or comes back.  Settled slabs stand
- * behind all others of their list, so that a look begins at the front and ends at the first of them: what looks
- * cost is in proportion to what was freed since, and not to the heap.
- *
- * While a hole is on its way its objects are marked as in use: nobody can take them, and a flush into
- * the same slab goes on as ever.  The madvise itself runs without a lock.  (The child of a fork that
- * happens just then loses the batch: at most hole_batch::size stretches of free objects.)
- */
+#include "slab/holes.hpp"
+
 #include "arena/mem_section.hpp"
 #include "buddy/reclaim.hpp"
-#include "slab/slab.hpp"
 
 namespace bsl
 {
-
-/// Free objects [first, first + count) that cover `pages` whole pages from `start`.
-struct slab_hole
-{
-    const kmem_cache* cache;
-    kmem_cache_node* home;
-    page* head;
-    char* start;
-    std::size_t pages;
-    unsigned first;
-    unsigned count;
-};
-
-/// Holes of whatever caches and shards: the fewer calls, the fewer interruptions of other processors, whose
-/// translations of these addresses each call ends.
-struct hole_batch
-{
-    static constexpr unsigned size = 64;
-
-    bool has_room_for_slab() const { return nr + pages_per_slab_max / 2 <= size; }
-
-    slab_hole holes[size];
-    unsigned nr = 0;
-};
 
 namespace
 {
@@ -155,7 +115,7 @@ bool kmem_cache::take_holes(list_head& slabs, std::size_t& to_visit, hole_batch&
 
 /// Marks the objects of a hole as free again; where the slab was listed it stays: it may have been put to the front
 /// since.
-void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of) const
+void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of, list_head& emptied) const
 {
     page& head = *hole.head;
     const bool was_listed = head.nr_free != 0;
@@ -164,11 +124,8 @@ void kmem_cache::put_hole(const slab_hole& hole, kmem_cache_node& of) const
     set_nr_free(head, head.nr_free + hole.count);
     of.nr_free += hole.count;
     const unsigned objects = objects_in(head.order);
-    if (head.nr_free == objects) {
-        if (was_listed)
-            list_head::remove(head.lru);
-        return list_by_fullness(of, head);
-    }
+    if (head.nr_free == objects) // the others came back meanwhile
+        return list_put(of, head, was_listed, emptied);
     if (was_listed)
         return;
     head.is_settled = true;
@@ -184,10 +141,15 @@ void kmem_cache::give_back(hole_batch& batch)
     for (unsigned i = 0; i < batch.nr; ++i)
         note_given_back(batch.holes[i]);
     for (unsigned i = 0; i < batch.nr;) {
+        const kmem_cache& cache = *batch.holes[i].cache;
         kmem_cache_node& of = *batch.holes[i].home;
-        mutex_guard guard(of.lock);
-        for (; i < batch.nr && batch.holes[i].home == &of; ++i)
-            batch.holes[i].cache->put_hole(batch.holes[i], of);
+        list_head emptied;
+        {
+            mutex_guard guard(of.lock);
+            for (; i < batch.nr && batch.holes[i].home == &of; ++i)
+                cache.put_hole(batch.holes[i], of, emptied);
+        }
+        cache.free_all(nullptr, emptied);
     }
     batch.nr = 0;
 }

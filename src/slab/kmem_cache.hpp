@@ -199,7 +199,7 @@ private:
     void discard_holes(kmem_cache_node& of, hole_batch& batch) const;
     bool take_holes(list_head& slabs, std::size_t& to_visit, hole_batch& batch,
                     kmem_cache_node& of) const BSL_TSA(requires_capability(of.lock));
-    void put_hole(const slab_hole& hole, kmem_cache_node& of) const
+    void put_hole(const slab_hole& hole, kmem_cache_node& of, list_head& emptied) const
         BSL_TSA(requires_capability(of.lock));
     page* take_partial(kmem_cache_node& from) const BSL_TSA(requires_capability(from.lock));
     unsigned take_from_node(kmem_cache_node& from, void** objects, unsigned want,
@@ -329,13 +329,6 @@ inline const kmem_cache& cache_for(own_cache which)
 {
     return all_caches[nr_classes + static_cast<unsigned>(which)];
 }
-
-/// Holes of all caches.  No lock may be held.
-void discard_all_holes();
-
-/// Keeps the free memory inside partly used slabs from growing by more than dirty_max over what could
-/// not be given back the last time.  Called now and then; no lock may be held.
-void balance_holes();
 
 /// The nodes of all caches, by shard and number of the cache, for readers of this process's memory
 /// (heap/root.hpp).

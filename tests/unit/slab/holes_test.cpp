@@ -4,6 +4,7 @@
 
 #include "arena/mem_section.hpp"
 #include "buddy/reclaim.hpp"
+#include "slab/holes.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -178,4 +179,26 @@ TEST_CASE("holes that are filled again and again stay, where no page between sla
     use_and_free();
     CHECK(use_and_free() == 0); // it has learnt
     flush(cache, objects);
+}
+
+TEST_CASE("of slabs whose last objects come back while their holes are on the way no more stay "
+          "than of others")
+{
+    const kmem_cache& cache = cache_of_size(512);
+    std::vector<void*> first;
+    std::vector<void*> others;
+    std::set<page*> slabs;
+    for (void* object : take(cache, 1000))
+        (slabs.insert(position(object).head).second ? first : others).push_back(object);
+    REQUIRE(slabs.size() > 2);
+    flush(cache, others);
+
+    hole_batch batch;
+    cache.discard_holes(batch);
+    REQUIRE(batch.nr > empty_slab_bytes_max / bytes_per_page);
+    flush(cache, first);
+    kmem_cache::give_back(batch);
+    cache.validate();
+    CHECK(cache.node(0)->nr_free == cache.node(0)->nr_objects);
+    CHECK(cache.node(0)->nr_pages_held << page_shift <= empty_slab_bytes_max);
 }
