@@ -147,6 +147,7 @@ class Session:
             "summary": stats.summary(rows, names),
             "unbiased": stats.summary(rows, names, stats.Row.unbiased_ratio),
             "mended": stats.summary(rows, names, stats.Row.mended_ratio),
+            "behind": stats.behind(rows, names),
             "losses": stats.losses(rows),
             "workloads": {one.name: {"about": one.about, "group": one.group,
                                      "command": one.command, "runs": self.runs.get(one.name, {})}

@@ -70,7 +70,21 @@ def _summary(result, allocators):
         text += [f"The first means of {US}, had it been as good as the best peer wherever it was behind: "
                  "to mend what is slow or large gets there and no further.", ""]
         text += _means(result["mended"], [US])
-    return text
+    return text + _behind(result["behind"], allocators)
+
+
+def _behind(behind, allocators):
+    """How many rows each allocator loses: the measure for how many anybody loses."""
+    lines = []
+    for group, metrics in behind.items():
+        for metric, counts in metrics.items():
+            if any(of for _, of in counts.values()):
+                cells = [f"{counts[one][0]} of {counts[one][1]}" for one in allocators]
+                lines.append([f"{group}: {TITLES[metric]}", *cells])
+    if not lines:
+        return []
+    return [f"Rows in which an allocator is slower than the best peer by more than {SLOWER - 1:.0%}, or above "
+            f"{LARGER:.2f} of its memory:", "", *_table(["", *allocators], lines)]
 
 
 def _losses(losses, allocators):

@@ -17,8 +17,10 @@ METRICS = ["time", "rss", "faults", "sys"]
 # 5 ms is the resolution of the clock behind user and system time.
 FLOOR = {"time": 0.0, "rss": 0.0, "faults": 50.0, "sys": 0.005}
 
+# No row may be above the best peer by more than this.
 SLOWER = 1.03
 LARGER = 1.10
+LIMITS = {"time": SLOWER, "rss": LARGER, "value": LARGER}
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,25 @@ def summary(rows, allocators, ratio=Row.ratio):
         for allocator in allocators} for metric in METRICS} for group in SUMMED_GROUPS}
 
 
+def behind(rows, allocators):
+    """{group: {metric: {allocator: rows in which it is above the limit}}}, and in how many it was measured."""
+    counts = {group: {metric: {allocator: [0, 0] for allocator in allocators} for metric in ("time", "rss")}
+              for group in SUMMED_GROUPS}
+    for row in rows:
+        for allocator, count in counts.get(row.group, {}).get(row.metric, {}).items():
+            ratio = row.ratio(allocator)
+            if ratio is not None:
+                count[0] += ratio > LIMITS[row.metric]
+                count[1] += 1
+    return counts
+
+
 def losses(rows):
     """The rows in which we are slower or larger than the best peer by more than is allowed."""
-    limits = {"time": SLOWER, "rss": LARGER, "value": LARGER}
     found = []
     for row in rows:
         ratio = row.ratio(US)
-        if row.metric not in limits or ratio is None or ratio <= limits[row.metric]:
+        if row.metric not in LIMITS or ratio is None or ratio <= LIMITS[row.metric]:
             continue
         if row.name.endswith(": live"):  # the volume of live data, which is the same for all
             continue
