@@ -96,8 +96,9 @@ inline constexpr std::size_t sheaf_size = 512;
 inline constexpr unsigned sheaf_header_words = 3;
 inline constexpr unsigned sheaf_capacity_max = sheaf_size / sizeof(void*) - sheaf_header_words;
 
-/// Bytes of objects that one sheaf may hold (at least one object).
+/// Bytes of objects that one sheaf may hold, but so many objects at least: fewer are gone before their price is earned.
 inline constexpr std::size_t sheaf_bytes_max = 32 * kib;
+inline constexpr unsigned sheaf_objects_min = 8;
 
 /// Full sheaves that a thread keeps besides those in its bins: of one class, and of all.
 inline constexpr std::size_t thread_class_bytes_max = 256 * kib;

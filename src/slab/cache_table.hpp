@@ -34,11 +34,13 @@ constexpr unsigned slab_order_busy(std::size_t size)
     return bounded < least ? least : bounded;
 }
 
-/// As many as sheaf_bytes_max holds, but at least one.
+/// As many as sheaf_bytes_max holds, but not less than a few.
 constexpr unsigned sheaf_capacity_for(std::size_t size)
 {
     const std::size_t n = sheaf_bytes_max / size;
-    return static_cast<unsigned>(n == 0 ? 1 : n > sheaf_capacity_max ? sheaf_capacity_max : n);
+    if (n < sheaf_objects_min)
+        return sheaf_objects_min;
+    return static_cast<unsigned>(n < sheaf_capacity_max ? n : sheaf_capacity_max);
 }
 
 /// By a cache's number and size class.

@@ -102,9 +102,9 @@ TEST_CASE("slabs waste at most an eighth, and a sheaf holds a bounded number of 
     for (unsigned c = 1; c < nr_classes; ++c) {
         const kmem_cache& cache = kmalloc_cache(c);
         INFO(cache.name());
-        CHECK(cache.sheaf_capacity() >= 1);
+        CHECK(cache.sheaf_capacity() >= sheaf_objects_min);
         CHECK(cache.sheaf_capacity() <= sheaf_capacity_max);
-        CHECK((cache.sheaf_capacity() == 1 ||
+        CHECK((cache.sheaf_capacity() == sheaf_objects_min ||
                cache.sheaf_capacity() * cache.size() <= sheaf_bytes_max));
         CHECK(cache.is_single() == (class_size(c) > slab_size_max));
         if (cache.is_single())
