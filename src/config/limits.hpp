@@ -131,6 +131,8 @@ inline constexpr std::size_t look_at_holes_after = 256 * kib;
 inline constexpr unsigned barn_full_max = 64;
 inline constexpr unsigned barn_empty_max = 16;
 inline constexpr std::size_t barn_bytes_max = 256 * kib;
+static_assert(barn_bytes_max >= sheaf_objects_min * slab_size_max,
+              "a barn has room for a sheaf of any class");
 
 /// Full sheaves that nobody took give way when the most pages in use have risen by this part, and so many.
 inline constexpr std::size_t idle_stays_part = 32;

@@ -4,6 +4,7 @@
 
 #include "slab/kmem_cache.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -37,10 +38,8 @@ constexpr unsigned slab_order_busy(std::size_t size)
 /// As many as sheaf_bytes_max holds, but not less than a few.
 constexpr unsigned sheaf_capacity_for(std::size_t size)
 {
-    const std::size_t n = sheaf_bytes_max / size;
-    if (n < sheaf_objects_min)
-        return sheaf_objects_min;
-    return static_cast<unsigned>(n < sheaf_capacity_max ? n : sheaf_capacity_max);
+    return static_cast<unsigned>(
+        std::clamp<std::size_t>(sheaf_bytes_max / size, sheaf_objects_min, sheaf_capacity_max));
 }
 
 /// By a cache's number and size class.
